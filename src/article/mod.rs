@@ -1,0 +1,168 @@
+//! Articles: found as files or records, read from any format, cleaned, split into sentences.
+//!
+//! [`read`] finds [`Raw`] articles (bytes decoded, nothing judged); [`Raw::clean`] makes an [`Article`] of one, or says in an
+//! [`ArticleError`] why there is none. Nothing here knows the model.
+
+pub mod clean;
+pub mod encoding;
+pub mod html;
+pub mod language;
+pub mod read;
+pub mod sentences;
+
+use crate::error::{ArticleError, ArticleErrorKind};
+
+/// An article as it was found: decoded to text, not yet cleaned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// The record's own id, else `path#line`; a file's path as given, `/`-separated.
+    pub id: String,
+    /// Title, when the container has a field for it.
+    pub title: Option<String>,
+    /// Date, when the container has a field for it, as it stands there.
+    pub date: Option<String>,
+    /// The record's own claim, which overrides the run's.
+    pub claim: Option<String>,
+    /// The text, or why there is none.
+    pub content: Result<Content, ArticleError>,
+}
+
+/// Decoded text of one article.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Plain text or Markdown, perhaps scraped from a page with its navigation and forms.
+    Text(String),
+    /// A whole HTML page or fragment.
+    Html(String),
+}
+
+/// A cleaned article.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Article {
+    /// As in [`Raw::id`].
+    pub id: String,
+    /// Title, one line, without the page's furniture.
+    pub title: Option<String>,
+    /// Paragraphs separated by one blank line; lines inside a paragraph are joined.
+    pub body: String,
+    /// Date as found (ISO 8601 where the page states it so).
+    pub date: Option<String>,
+    /// As in [`Raw::claim`].
+    pub claim: Option<String>,
+    /// ISO 639-1 code where one exists (`en`), when the text is long enough to tell.
+    pub language: Option<&'static str>,
+}
+
+/// What [`Raw::clean`] allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanOptions {
+    /// Most characters (Unicode code points) of an article after cleaning.
+    pub max_chars: usize,
+    /// Languages that the model reads, as ISO 639-1 codes; empty: any.
+    pub languages: Vec<String>,
+}
+
+impl Default for CleanOptions {
+    fn default() -> Self {
+        Self {
+            max_chars: 1_000_000,
+            languages: vec!["en".to_owned()],
+        }
+    }
+}
+
+impl Article {
+    /// The text that is read and that evidence offsets point into: title, blank line, body.
+    pub fn text(&self) -> String {
+        match &self.title {
+            Some(title) if self.body.is_empty() => title.clone(),
+            Some(title) => format!("{title}\n\n{}", self.body),
+            None => self.body.clone(),
+        }
+    }
+}
+
+impl Raw {
+    /// Main text, cleaned, within the limits and in a language that the model reads.
+    ///
+    /// # Errors
+    /// What reading found already, or `empty`, `too-large`, `language`.
+    pub fn clean(self, options: &CleanOptions) -> Result<Article, ArticleError> {
+        let cleaned = match self.content? {
+            Content::Text(text) => clean::clean(&text),
+            Content::Html(page) => html::extract(&page)?,
+        };
+        let title = self
+            .title
+            .map(|title| clean::one_line(&title))
+            .filter(|title| !title.is_empty());
+        // A title field beats a title guessed from the text; the guess then goes back on top of the body unless it says the same.
+        let (title, body) = match (title, cleaned.title) {
+            (Some(own), Some(guess)) if !clean::same_line(&own, &guess) => {
+                (Some(own), join(&guess, &cleaned.body))
+            }
+            (Some(own), _) => (Some(own), cleaned.body),
+            (None, guess) => (guess, cleaned.body),
+        };
+        let article = Article {
+            id: self.id,
+            title,
+            body,
+            date: self.date.or(cleaned.date),
+            claim: self.claim,
+            language: None,
+        };
+        let text = article.text();
+        if text.trim().is_empty() {
+            return Err(ArticleError::new(
+                ArticleErrorKind::Empty,
+                "no article text found",
+            ));
+        }
+        let chars = text.chars().count();
+        if chars > options.max_chars {
+            return Err(ArticleError::new(
+                ArticleErrorKind::TooLarge,
+                format!(
+                    "{chars} characters after cleaning, more than {} (--max-chars)",
+                    options.max_chars
+                ),
+            ));
+        }
+        let language = language::detect(&text);
+        match language {
+            Some(code)
+                if !options.languages.is_empty()
+                    && !options.languages.iter().any(|known| known == code) =>
+            {
+                Err(ArticleError::new(
+                    ArticleErrorKind::Language,
+                    format!(
+                        "the text is in language `{code}`; the model reads {} (--any-language reads it all the same)",
+                        options.languages.join(", ")
+                    ),
+                ))
+            }
+            _ => Ok(Article { language, ..article }),
+        }
+    }
+}
+
+fn join(first: &str, rest: &str) -> String {
+    if rest.is_empty() {
+        first.to_owned()
+    } else {
+        format!("{first}\n\n{rest}")
+    }
+}
+
+/// What cleaning makes of a page or a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Title, when one could be told from the body.
+    pub title: Option<String>,
+    /// Paragraphs separated by one blank line.
+    pub body: String,
+    /// Date of publication, when the page states one.
+    pub date: Option<String>,
+}

@@ -1,0 +1,228 @@
+//! CSV and TSV: a header that names the fields, then one article a row.
+
+use std::io::{self, BufRead};
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use serde_json::Value;
+
+use super::open::Container;
+use super::{Fields, failure, fields, malformed, too_large, unreadable};
+use crate::article::{Raw, encoding};
+use crate::error::ArticleError;
+
+/// The separators that tables use.
+const DELIMITERS: &[u8] = b",\t;|";
+
+/// The delimiter of a table: the one that its first line has most of, outside quotes.
+pub(super) fn delimiter(head: &str) -> u8 {
+    let mut counts = [0_usize; DELIMITERS.len()];
+    let mut quoted = false;
+    for byte in head.trim_start().bytes().take_while(|&byte| byte != b'\n') {
+        quoted ^= byte == b'"';
+        let separators = DELIMITERS.iter().zip(&mut counts);
+        for (_, count) in separators.filter(|(separator, _)| !quoted && **separator == byte) {
+            *count += 1;
+        }
+    }
+    // The first of equals is the comma.
+    let mut best = (0, b',');
+    for (&separator, &count) in DELIMITERS.iter().zip(&counts) {
+        if count > best.0 {
+            best = (count, separator);
+        }
+    }
+    best.1
+}
+
+/// Whether the first line is a table's header: at least two names, one of them that of the text.
+pub(super) fn is_header(head: &str, fields: &Fields) -> bool {
+    let delimiter = char::from(delimiter(head));
+    let Some((line, _)) = head.trim_start().split_once('\n') else {
+        return false;
+    };
+    let names = || {
+        line.trim_end()
+            .split(delimiter)
+            .map(|name| name.trim_matches('"'))
+    };
+    names().count() >= 2 && fields.has_text(names())
+}
+
+/// The rows of a table.
+pub(super) struct Rows {
+    input: Box<dyn BufRead + Send>,
+    container: Container,
+    parser: Reader,
+    header: Vec<String>,
+    /// Line ends read so far.
+    lines: u64,
+    cells: Vec<u8>,
+    ends: Vec<usize>,
+    done: bool,
+}
+
+enum Row {
+    End,
+    /// As many cells as this.
+    Whole(usize),
+    TooLarge,
+}
+
+impl Rows {
+    pub(super) fn new(input: Box<dyn BufRead + Send>, container: Container, delimiter: u8) -> Self {
+        Self {
+            input,
+            container,
+            parser: ReaderBuilder::new().delimiter(delimiter).build(),
+            header: Vec::new(),
+            lines: 0,
+            cells: vec![0; 4096],
+            ends: vec![0; 64],
+            done: false,
+        }
+    }
+
+    /// Goes past blank lines to the row's first byte, so that its line number is its own.
+    fn skip_line_ends(&mut self) -> io::Result<()> {
+        loop {
+            let available = match self.input.fill_buf() {
+                Ok(available) => available,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let blank = available
+                .iter()
+                .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+                .count();
+            if blank == 0 {
+                return Ok(());
+            }
+            let ends = available.iter().take(blank).filter(|&&byte| byte == b'\n');
+            self.lines += ends.count() as u64;
+            self.input.consume(blank);
+        }
+    }
+
+    /// Reads a row into `cells` and `ends`; past `max_bytes` it is skipped, the cells thrown away as they come.
+    fn read_row(&mut self) -> io::Result<Row> {
+        let (mut bytes, mut cells, mut ends, mut fits) = (0_u64, 0, 0, true);
+        loop {
+            let available = match self.input.fill_buf() {
+                Ok(available) => available,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let (result, read, written, ended) = self.parser.read_record(
+                available,
+                self.cells.get_mut(cells..).unwrap_or_default(),
+                self.ends.get_mut(ends..).unwrap_or_default(),
+            );
+            let consumed = available.get(..read).unwrap_or_default();
+            self.lines += memchr::memchr_iter(b'\n', consumed).count() as u64;
+            self.input.consume(read);
+            bytes += read as u64;
+            fits &= bytes <= self.container.max_bytes;
+            cells += written;
+            ends += ended;
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull if fits => self.cells.resize(self.cells.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull if fits => {
+                    self.ends.resize(self.ends.len() * 2, 0);
+                }
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    (cells, ends) = (0, 0);
+                }
+                ReadRecordResult::Record if fits => return Ok(Row::Whole(ends)),
+                ReadRecordResult::Record => return Ok(Row::TooLarge),
+                ReadRecordResult::End => return Ok(Row::End),
+            }
+        }
+    }
+
+    /// The text of the row's cells; one encoding for all, since one cell alone may be too short to tell.
+    fn cells(&self, count: usize) -> Result<Vec<String>, ArticleError> {
+        let mut start = 0;
+        let cells = self.ends.iter().take(count).map(|&end| {
+            let cell = self.cells.get(start..end).unwrap_or_default();
+            start = end;
+            match std::str::from_utf8(cell) {
+                Ok(text) if !text.contains('\0') => Ok(text.to_owned()),
+                _ => encoding::decode(cell, self.container.encoding),
+            }
+        });
+        cells.collect()
+    }
+
+    fn row(&mut self, line: u64, count: usize) -> Raw {
+        let place = self.container.place(line);
+        if count != self.header.len() {
+            let message = format!(
+                "line {line} has {count} cells, the header has {}",
+                self.header.len()
+            );
+            return failure(place, malformed(message));
+        }
+        match self.cells(count) {
+            Ok(cells) => {
+                let values = cells.into_iter().map(Value::String);
+                let record: fields::Record = self.header.iter().cloned().zip(values).collect();
+                self.container.fields.article(record, place)
+            }
+            Err(error) => failure(place, error),
+        }
+    }
+
+    /// Takes the first row as the header. A table without a text column is one error, not one for each of its rows.
+    fn read_header(&mut self, count: usize) -> Result<(), ArticleError> {
+        self.header = self
+            .cells(count)?
+            .into_iter()
+            .map(|name| name.trim().to_owned())
+            .collect();
+        let names = || self.header.iter().map(String::as_str);
+        if self.container.fields.has_text(names()) {
+            Ok(())
+        } else {
+            Err(self.container.fields.no_text(names()))
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Raw;
+
+    fn next(&mut self) -> Option<Raw> {
+        while !self.done {
+            let read = self.skip_line_ends().and_then(|()| {
+                let line = self.lines + 1;
+                self.read_row().map(|row| (line, row))
+            });
+            match read {
+                Ok((_, Row::End)) => self.done = true,
+                Ok((_, Row::Whole(count))) if self.header.is_empty() => {
+                    if let Err(error) = self.read_header(count) {
+                        self.done = true;
+                        return Some(failure(self.container.id.clone(), error));
+                    }
+                }
+                Ok((line, Row::Whole(count))) => return Some(self.row(line, count)),
+                Ok((line, Row::TooLarge)) => {
+                    // Without a header nothing that follows can be read.
+                    self.done = self.header.is_empty();
+                    let place = self.container.place(line);
+                    return Some(failure(
+                        place,
+                        too_large("the row", self.container.max_bytes),
+                    ));
+                }
+                Err(error) => {
+                    self.done = true;
+                    let place = self.container.place(self.lines + 1);
+                    return Some(failure(place, unreadable(error)));
+                }
+            }
+        }
+        None
+    }
+}
