@@ -1,0 +1,512 @@
+//! The 8-bit linear layer: int8 weights with one scale an output, rows quantised at run time, exact 32-bit sums.
+//!
+//! A row `x` becomes `round(x / s)` with `s = max|x| / 127` (ties to even), is shifted by 128 to an unsigned byte, because the
+//! dot-product instructions (`vpdpbusd`) multiply unsigned by signed, and the shift is taken out again with the weights' sums.
+//! All paths give the same integers and the same float tail, so they give the same bytes.
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+/// Outputs in a packed block: one 512-bit register of 32-bit sums.
+const BLOCK: usize = 16;
+/// Inputs that one dot-product instruction takes for each output.
+const GROUP: usize = 4;
+/// Rows that one task quantises and multiplies: small enough to share one article among threads, large enough to reuse weights.
+const TASK_ROWS: usize = 24;
+
+/// Instruction sets that the product knows, best last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// Plain Rust.
+    Portable,
+    /// AVX2: widened 16-bit products.
+    Avx2,
+    /// AVX-VNNI: 256-bit byte dot products.
+    AvxVnni,
+    /// AVX-512 VNNI: 512-bit byte dot products.
+    Avx512Vnni,
+}
+
+impl Isa {
+    /// Every set that this processor can run, worst first.
+    pub fn available() -> Vec<Self> {
+        let mut found = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") {
+                found.push(Self::Avx2);
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni") {
+                found.push(Self::AvxVnni);
+            }
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vnni")
+            {
+                found.push(Self::Avx512Vnni);
+            }
+        }
+        found
+    }
+
+    /// The best set of this processor.
+    pub fn best() -> Self {
+        Self::available().pop().unwrap_or(Self::Portable)
+    }
+}
+
+/// `y = x · Wᵀ + b` with 8-bit weights, packed once for the dot-product instructions.
+#[derive(Debug, Clone)]
+pub struct Int8Linear {
+    inputs: usize,
+    outputs: usize,
+    /// `[outputs / 16][inputs / 4][16][4]`, zero where the sizes do not divide.
+    packed: Vec<i8>,
+    /// `128 · Σ w` of each output: what the shift of the inputs adds.
+    shift: Vec<i32>,
+    scales: Vec<f32>,
+    bias: Vec<f32>,
+    isa: Isa,
+}
+
+impl Int8Linear {
+    /// Packs `weight` `[outputs][inputs]` with `scales` and `bias` `[outputs]` for the best instruction set.
+    ///
+    /// Returns `None` when the lengths disagree or a sum could leave 32 bits.
+    pub fn new(
+        weight: &[i8],
+        scales: Vec<f32>,
+        bias: Vec<f32>,
+        inputs: usize,
+        outputs: usize,
+    ) -> Option<Self> {
+        Self::with_isa(weight, scales, bias, inputs, outputs, Isa::best())
+    }
+
+    /// As [`Int8Linear::new`], for one instruction set, which must be [`Isa::available`].
+    pub fn with_isa(
+        weight: &[i8],
+        scales: Vec<f32>,
+        bias: Vec<f32>,
+        inputs: usize,
+        outputs: usize,
+        isa: Isa,
+    ) -> Option<Self> {
+        let fits = weight.len() == inputs * outputs
+            && scales.len() == outputs
+            && bias.len() == outputs
+            && inputs > 0
+            && outputs > 0
+            && inputs <= 60_000 // 60,000 · 255 · 128 < 2³¹
+            && Isa::available().contains(&isa);
+        if !fits {
+            return None;
+        }
+        let groups = inputs.div_ceil(GROUP);
+        let blocks = outputs.div_ceil(BLOCK);
+        let mut packed = vec![0i8; blocks * groups * BLOCK * GROUP];
+        let mut shift = vec![0i32; blocks * BLOCK];
+        for (o, row) in weight.chunks_exact(inputs).enumerate() {
+            let (block, lane) = (o / BLOCK, o % BLOCK);
+            for (g, four) in row.chunks(GROUP).enumerate() {
+                let at = ((block * groups + g) * BLOCK + lane) * GROUP;
+                packed[at..at + four.len()].copy_from_slice(four);
+            }
+            shift[o] = 128 * row.iter().map(|&w| i32::from(w)).sum::<i32>();
+        }
+        let pad = |mut v: Vec<f32>| {
+            v.resize(blocks * BLOCK, 0.0);
+            v
+        };
+        Some(Self {
+            inputs,
+            outputs,
+            packed,
+            shift,
+            scales: pad(scales),
+            bias: pad(bias),
+            isa,
+        })
+    }
+
+    /// Width of an input row.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Width of an output row.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Multiplies the rows of `x` `[rows][inputs]` into a new `[rows][outputs]`, then applies `tail` to each finished piece of rows.
+    ///
+    /// Rows past the last whole one are ignored.
+    pub fn forward(&self, x: &[f32], tail: impl Fn(&mut [f32]) + Sync) -> Vec<f32> {
+        let rows = x.len() / self.inputs;
+        let mut y = vec![0f32; rows * self.outputs];
+        x.par_chunks(TASK_ROWS * self.inputs)
+            .zip(y.par_chunks_mut(TASK_ROWS * self.outputs))
+            .for_each(|(x, y)| {
+                let rows = Rows::quantise(x, self.inputs);
+                self.multiply(&rows, y);
+                tail(y);
+            });
+        y
+    }
+
+    fn multiply(&self, rows: &Rows, y: &mut [f32]) {
+        match self.isa {
+            Isa::Portable => self.tiles::<1>(rows, y, portable),
+            // SAFETY (all three): `with_isa` refuses a set that this processor lacks.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => self.tiles::<1>(rows, y, |a, w, sums| unsafe { x86::avx2(a, w, sums) }),
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => {
+                self.tiles::<1>(rows, y, |a, w, sums| unsafe { x86::avx_vnni(a, w, sums) })
+            }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => self.tiles::<4>(rows, y, |a, w, sums| unsafe {
+                x86::avx512_vnni(a, w, sums)
+            }),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => self.tiles::<1>(rows, y, portable),
+        }
+    }
+
+    /// Walks `y` in tiles of up to [`TILE_ROWS`] rows by `BLOCKS` blocks of outputs; `dot` fills a tile's sums.
+    fn tiles<const BLOCKS: usize>(
+        &self,
+        rows: &Rows,
+        y: &mut [f32],
+        dot: impl Fn(&[&[u8]], &[i8], &mut [Sums]),
+    ) {
+        let block_bytes = rows.stride * BLOCK;
+        let mut sums = vec![[0i32; BLOCK]; TILE_ROWS * BLOCKS];
+        let mut lines: Vec<&[u8]> = Vec::with_capacity(TILE_ROWS);
+        for first_block in (0..self.shift.len() / BLOCK).step_by(BLOCKS) {
+            let weights = &self.packed[first_block * block_bytes..];
+            let blocks = BLOCKS.min(weights.len() / block_bytes);
+            let weights = &weights[..blocks * block_bytes];
+            for first_row in (0..rows.scales.len()).step_by(TILE_ROWS) {
+                lines.clear();
+                lines.extend(
+                    rows.bytes[first_row * rows.stride..]
+                        .chunks_exact(rows.stride)
+                        .take(TILE_ROWS),
+                );
+                let sums = &mut sums[..lines.len() * blocks];
+                dot(&lines, weights, sums);
+                for (tile_row, sums) in sums.chunks_exact(blocks).enumerate() {
+                    let row = first_row + tile_row;
+                    let from = first_block * BLOCK;
+                    let to = self.outputs.min(from + blocks * BLOCK);
+                    let y = &mut y[row * self.outputs..][from..to];
+                    self.finish(sums, rows.scales[row], from, y);
+                }
+            }
+        }
+    }
+
+    /// Integers back to floats: `(sum - shift) · (row scale · weight scale) + bias`.
+    fn finish(&self, sums: &[Sums], row_scale: f32, from: usize, y: &mut [f32]) {
+        for (b, (sums, y)) in sums.iter().zip(y.chunks_mut(BLOCK)).enumerate() {
+            let at = from + b * BLOCK;
+            let shift = &self.shift[at..at + BLOCK];
+            let scales = &self.scales[at..at + BLOCK];
+            let bias = &self.bias[at..at + BLOCK];
+            let lanes = sums.iter().zip(shift).zip(scales).zip(bias);
+            for (y, (((sum, shift), scale), bias)) in y.iter_mut().zip(lanes) {
+                *y = (sum - shift) as f32 * (row_scale * scale) + bias;
+            }
+        }
+    }
+}
+
+/// 32-bit sums of one row with one block of outputs.
+type Sums = [i32; BLOCK];
+/// Rows of a tile: as many as the registers hold sums for.
+const TILE_ROWS: usize = 6;
+
+/// Quantised rows: `round(x / scale) + 128`, zero-padded to whole groups.
+struct Rows {
+    bytes: Vec<u8>,
+    scales: Vec<f32>,
+    stride: usize,
+}
+
+impl Rows {
+    fn quantise(x: &[f32], inputs: usize) -> Self {
+        let stride = inputs.div_ceil(GROUP) * GROUP;
+        let rows = x.len() / inputs;
+        let mut bytes = vec![0u8; rows * stride];
+        let mut scales = vec![0f32; rows];
+        quantise_rows(x, inputs, &mut bytes, &mut scales);
+        Self {
+            bytes,
+            scales,
+            stride,
+        }
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn quantise_rows(x: &[f32], inputs: usize, bytes: &mut [u8], scales: &mut [f32]) {
+    let stride = bytes.len() / scales.len().max(1);
+    let rows = x.chunks_exact(inputs).zip(bytes.chunks_exact_mut(stride));
+    for ((x, bytes), scale) in rows.zip(scales) {
+        // Bits of non-negative floats order like integers, and an integer maximum vectorises.
+        let top = x.iter().fold(0u32, |m, v| m.max(v.abs().to_bits()));
+        let top = f32::from_bits(top);
+        *scale = if top > 0.0 { top / 127.0 } else { 1.0 };
+        let s = *scale;
+        for (b, v) in bytes.iter_mut().zip(x) {
+            // Only an infinity leaves the range, and a NaN becomes 0: any input stays a byte.
+            *b = ((v / s).round_ties_even().clamp(-127.0, 127.0) as i32 + 128) as u8;
+        }
+    }
+}
+
+/// Sums of `rows` with each block of `weights`, row by row, in plain Rust.
+fn portable(rows: &[&[u8]], weights: &[i8], sums: &mut [Sums]) {
+    for (row, sums) in rows
+        .iter()
+        .zip(sums.chunks_exact_mut(sums.len() / rows.len()))
+    {
+        for (weights, sums) in weights.chunks_exact(row.len() * BLOCK).zip(sums) {
+            *sums = [0; BLOCK];
+            for (four, weights) in row
+                .chunks_exact(GROUP)
+                .zip(weights.chunks_exact(BLOCK * GROUP))
+            {
+                let a = [four[0], four[1], four[2], four[3]].map(i32::from);
+                for (sum, w) in sums.iter_mut().zip(weights.chunks_exact(GROUP)) {
+                    let w = [w[0], w[1], w[2], w[3]].map(i32::from);
+                    *sum += a[0] * w[0] + a[1] * w[1] + a[2] * w[2] + a[3] * w[3];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    //! The same sums with vector instructions. Each function takes at most [`TILE_ROWS`] rows of equal length, a multiple of 4.
+
+    use std::arch::x86_64::*;
+
+    use super::{BLOCK, GROUP, Sums, TILE_ROWS};
+
+    /// Bytes of a block for one group of inputs.
+    const STEP: usize = BLOCK * GROUP;
+
+    /// Four input bytes, repeated over a register by the caller.
+    #[inline(always)]
+    fn four(row: &[u8], group: usize) -> i32 {
+        let at = group * GROUP;
+        i32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]])
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub fn avx2(rows: &[&[u8]], weights: &[i8], sums: &mut [Sums]) {
+        let each = sums.len() / rows.len();
+        for (row, sums) in rows.iter().zip(sums.chunks_exact_mut(each)) {
+            for (weights, sums) in weights.chunks_exact(row.len() * BLOCK).zip(sums) {
+                // Each register holds four outputs, two half sums each.
+                let mut acc = [_mm256_setzero_si256(); 4];
+                for (g, w) in weights.chunks_exact(STEP).enumerate() {
+                    let a = _mm256_cvtepu8_epi16(_mm_set1_epi32(four(row, g)));
+                    for (acc, w) in acc.iter_mut().zip(w.chunks_exact(16)) {
+                        // SAFETY: `w` holds 16 bytes; the load needs no alignment.
+                        let w = unsafe { _mm_loadu_si128(w.as_ptr().cast()) };
+                        *acc =
+                            _mm256_add_epi32(*acc, _mm256_madd_epi16(a, _mm256_cvtepi8_epi16(w)));
+                    }
+                }
+                for (acc, sums) in acc.iter().zip(sums.chunks_exact_mut(4)) {
+                    let mut halves = [0i32; 8];
+                    // SAFETY: `halves` holds 32 bytes; the store needs no alignment.
+                    unsafe { _mm256_storeu_si256(halves.as_mut_ptr().cast(), *acc) };
+                    for (sum, pair) in sums.iter_mut().zip(halves.chunks_exact(2)) {
+                        *sum = pair[0] + pair[1];
+                    }
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx2,avxvnni")]
+    pub fn avx_vnni(rows: &[&[u8]], weights: &[i8], sums: &mut [Sums]) {
+        match rows.len() {
+            1 => avx_vnni_rows::<1>(rows, weights, sums),
+            2 => avx_vnni_rows::<2>(rows, weights, sums),
+            3 => avx_vnni_rows::<3>(rows, weights, sums),
+            4 => avx_vnni_rows::<4>(rows, weights, sums),
+            5 => avx_vnni_rows::<5>(rows, weights, sums),
+            _ => avx_vnni_rows::<TILE_ROWS>(rows, weights, sums),
+        }
+    }
+
+    #[target_feature(enable = "avx2,avxvnni")]
+    fn avx_vnni_rows<const ROWS: usize>(rows: &[&[u8]], weights: &[i8], sums: &mut [Sums]) {
+        let lines = lines::<ROWS>(rows);
+        assert!(sums.len() >= ROWS && weights.len() >= rows[0].len() * BLOCK);
+        let mut acc = [[_mm256_setzero_si256(); 2]; ROWS];
+        for g in 0..rows[0].len() / GROUP {
+            // SAFETY: `g * STEP + 64 <= weights.len()`, checked above; the loads need no alignment.
+            let w = unsafe {
+                let w = weights.as_ptr().add(g * STEP);
+                [
+                    _mm256_loadu_si256(w.cast()),
+                    _mm256_loadu_si256(w.add(32).cast()),
+                ]
+            };
+            for (acc, line) in acc.iter_mut().zip(&lines) {
+                // SAFETY: each line is as long as the first.
+                let a = _mm256_set1_epi32(unsafe {
+                    line.add(g * GROUP).cast::<i32>().read_unaligned()
+                });
+                acc[0] = _mm256_dpbusd_avx_epi32(acc[0], a, w[0]);
+                acc[1] = _mm256_dpbusd_avx_epi32(acc[1], a, w[1]);
+            }
+        }
+        for (acc, sums) in acc.iter().zip(sums) {
+            // SAFETY: `sums` holds 64 bytes; the stores need no alignment.
+            unsafe {
+                _mm256_storeu_si256(sums.as_mut_ptr().cast(), acc[0]);
+                _mm256_storeu_si256(sums.as_mut_ptr().add(8).cast(), acc[1]);
+            }
+        }
+    }
+
+    /// Starts of the first `ROWS` rows, all as long as the first: with a fixed count the sums stay in registers.
+    #[inline(always)]
+    fn lines<const ROWS: usize>(rows: &[&[u8]]) -> [*const u8; ROWS] {
+        std::array::from_fn(|r| {
+            assert_eq!(rows[r].len(), rows[0].len());
+            rows[r].as_ptr()
+        })
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    pub fn avx512_vnni(rows: &[&[u8]], weights: &[i8], sums: &mut [Sums]) {
+        let blocks = sums.len() / rows.len();
+        if blocks == 4 {
+            match rows.len() {
+                1 => avx512_vnni_tile::<1, 4>(rows, weights, sums),
+                2 => avx512_vnni_tile::<2, 4>(rows, weights, sums),
+                3 => avx512_vnni_tile::<3, 4>(rows, weights, sums),
+                4 => avx512_vnni_tile::<4, 4>(rows, weights, sums),
+                5 => avx512_vnni_tile::<5, 4>(rows, weights, sums),
+                _ => avx512_vnni_tile::<TILE_ROWS, 4>(rows, weights, sums),
+            }
+            return;
+        }
+        // The last few blocks of a width that does not divide by 64.
+        for (row, sums) in rows.iter().zip(sums.chunks_exact_mut(blocks)) {
+            for (weights, sums) in weights.chunks_exact(row.len() * BLOCK).zip(sums) {
+                avx512_vnni_tile::<1, 1>(&[row], weights, std::slice::from_mut(sums));
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    fn avx512_vnni_tile<const ROWS: usize, const BLOCKS: usize>(
+        rows: &[&[u8]],
+        weights: &[i8],
+        sums: &mut [Sums],
+    ) {
+        let groups = rows[0].len() / GROUP;
+        let block = groups * STEP;
+        let lines = lines::<ROWS>(rows);
+        assert!(weights.len() >= BLOCKS * block && sums.len() >= ROWS * BLOCKS);
+        let mut acc = [[_mm512_setzero_si512(); BLOCKS]; ROWS];
+        for g in 0..groups {
+            let mut w = [_mm512_setzero_si512(); BLOCKS];
+            for (b, w) in w.iter_mut().enumerate() {
+                // SAFETY: `b * block + g * STEP + 64 <= BLOCKS * block`, checked above; the load needs no alignment.
+                *w = unsafe {
+                    _mm512_loadu_si512(weights.as_ptr().add(b * block + g * STEP).cast())
+                };
+            }
+            for (acc, line) in acc.iter_mut().zip(&lines) {
+                // SAFETY: each line is as long as the first.
+                let a = unsafe { line.add(g * GROUP).cast::<i32>().read_unaligned() };
+                let a = _mm512_set1_epi32(a);
+                for (acc, w) in acc.iter_mut().zip(&w) {
+                    *acc = _mm512_dpbusd_epi32(*acc, a, *w);
+                }
+            }
+        }
+        for (acc, sums) in acc.iter().zip(sums.chunks_exact_mut(BLOCKS)) {
+            for (acc, sums) in acc.iter().zip(sums) {
+                // SAFETY: `sums` holds 64 bytes; the store needs no alignment.
+                unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), *acc) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition, written out: quantise, multiply integers, scale, add.
+    fn naive(x: &[f32], weight: &[i8], scales: &[f32], bias: &[f32], inputs: usize) -> Vec<f32> {
+        let mut y = Vec::new();
+        for x in x.chunks_exact(inputs) {
+            let top = x.iter().fold(0f32, |m, v| m.max(v.abs()));
+            let s = if top > 0.0 { top / 127.0 } else { 1.0 };
+            let q: Vec<i32> = x.iter().map(|v| (v / s).round_ties_even() as i32).collect();
+            for (o, w) in weight.chunks_exact(inputs).enumerate() {
+                let sum: i32 = q.iter().zip(w).map(|(a, b)| a * i32::from(*b)).sum();
+                y.push(sum as f32 * (s * scales[o]) + bias[o]);
+            }
+        }
+        y
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn every_instruction_set_gives_the_bytes_of_the_definition(
+            rows in 1usize..60, inputs in 1usize..70, outputs in 1usize..150, seed in any::<u64>(),
+        ) {
+            let mut state = seed | 1;
+            let mut next = || {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 40) as f32 / (1u64 << 24) as f32 * 2.0 - 1.0
+            };
+            let mut x: Vec<f32> = (0..rows * inputs).map(|_| next() * 9.0).collect();
+            x[..inputs].fill(0.0);
+            let weight: Vec<i8> = (0..inputs * outputs).map(|_| (next() * 127.5) as i8).collect();
+            let scales: Vec<f32> = (0..outputs).map(|_| next().abs() * 0.01).collect();
+            let bias: Vec<f32> = (0..outputs).map(|_| next()).collect();
+            let expected = naive(&x, &weight, &scales, &bias, inputs);
+            for isa in Isa::available() {
+                let linear = Int8Linear::with_isa(&weight, scales.clone(), bias.clone(), inputs, outputs, isa);
+                let y = linear.map(|l| l.forward(&x, |_| ()));
+                prop_assert_eq!(y.as_deref(), Some(&expected[..]), "{:?}", isa);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_of_infinities_and_nans_stays_in_bounds() {
+        let x = [f32::INFINITY, f32::NAN, -1.0, f32::NEG_INFINITY];
+        for isa in Isa::available() {
+            let linear = Int8Linear::with_isa(&[127; 8], vec![1.0; 2], vec![0.0; 2], 4, 2, isa);
+            assert_eq!(linear.map(|l| l.forward(&x, |_| ()).len()), Some(2));
+        }
+    }
+
+    #[test]
+    fn lengths_that_disagree_are_refused() {
+        assert!(Int8Linear::new(&[0; 7], vec![1.0; 2], vec![0.0; 2], 4, 2).is_none());
+        assert!(Int8Linear::new(&[0; 8], vec![1.0; 3], vec![0.0; 2], 4, 2).is_none());
+    }
+}
