@@ -1,0 +1,170 @@
+//! Weights by name from a safetensors file: shape, type and finiteness are checked, and nothing may be left over.
+//!
+//! A matrix is float, or 8-bit with one scale a row in a second tensor named `…_scale`.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::error::{Error, Result};
+
+/// A matrix `[rows][columns]`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Matrix {
+    /// Float weights.
+    Float(Vec<f32>),
+    /// `values[r][c] · scales[r]`.
+    Int8 {
+        /// Rows one after the other.
+        values: Vec<i8>,
+        /// One scale a row.
+        scales: Vec<f32>,
+    },
+}
+
+impl Matrix {
+    /// The matrix as floats.
+    pub fn to_float(&self, columns: usize) -> Vec<f32> {
+        match self {
+            Self::Float(values) => values.clone(),
+            Self::Int8 { values, scales } => values
+                .chunks_exact(columns)
+                .zip(scales)
+                .flat_map(|(row, scale)| row.iter().map(move |v| f32::from(*v) * scale))
+                .collect(),
+        }
+    }
+
+    /// Rows of `self`, then rows of `other`; float if either is.
+    #[must_use]
+    pub fn stack(self, other: Self, columns: usize) -> Self {
+        match (self, other) {
+            (
+                Self::Int8 {
+                    mut values,
+                    mut scales,
+                },
+                Self::Int8 {
+                    values: more,
+                    scales: more_scales,
+                },
+            ) => {
+                values.extend(more);
+                scales.extend(more_scales);
+                Self::Int8 { values, scales }
+            }
+            (a, b) => {
+                let mut values = a.to_float(columns);
+                values.extend(b.to_float(columns));
+                Self::Float(values)
+            }
+        }
+    }
+}
+
+/// An open weights file.
+pub struct Weights<'a> {
+    tensors: SafeTensors<'a>,
+    taken: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Weights<'a> {
+    /// Opens `bytes`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when they are no safetensors file.
+    pub fn new(bytes: &'a [u8]) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes)
+            .map_err(|e| Error::Model(format!("the weights are no valid safetensors file: {e}")))?;
+        Ok(Self {
+            tensors,
+            taken: RefCell::default(),
+        })
+    }
+
+    /// A float tensor of exactly `shape`, flat.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is missing, of another type or shape, or not finite.
+    pub fn float(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let view = self.take(name, shape)?;
+        if view.dtype() != Dtype::F32 {
+            return Err(wrong(
+                name,
+                format!("its type is {:?}, not F32", view.dtype()),
+            ));
+        }
+        let values: Vec<f32> = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        match values.iter().find(|v| !v.is_finite()) {
+            Some(value) => Err(wrong(name, format!("it holds {value}"))),
+            None => Ok(values),
+        }
+    }
+
+    /// A matrix of exactly `rows` by `columns`.
+    ///
+    /// # Errors
+    /// As [`Weights::float`].
+    pub fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
+        if self.take(name, &[rows, columns])?.dtype() != Dtype::I8 {
+            return self.float(name, &[rows, columns]).map(Matrix::Float);
+        }
+        let view = self.take(name, &[rows, columns])?;
+        Ok(Matrix::Int8 {
+            values: view.data().iter().map(|b| b.cast_signed()).collect(),
+            scales: self.float(&format!("{name}_scale"), &[rows])?,
+        })
+    }
+
+    /// Says what nobody asked for: the file is then not the model that its configuration describes.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that names up to five tensors.
+    pub fn finish(&self) -> Result<()> {
+        let taken = self.taken.borrow();
+        // Stored by some exporters though they carry no weight of ours: BERT's unused pooler and a constant.
+        let idle = |name: &str| name.starts_with("pooler.") || name == "embeddings.position_ids";
+        let mut left: Vec<&str> = self
+            .tensors
+            .names()
+            .into_iter()
+            .filter(|name| !taken.contains(*name) && !idle(name))
+            .collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        left.sort_unstable();
+        left.truncate(5);
+        Err(Error::Model(format!(
+            "the weights hold tensors that the configuration does not know: {}",
+            left.join(", ")
+        )))
+    }
+
+    fn take(&self, name: &str, shape: &[usize]) -> Result<TensorView<'_>> {
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| Error::Model(format!("the weights lack the tensor `{name}`")))?;
+        if view.shape() != shape {
+            return Err(wrong(
+                name,
+                format!(
+                    "its shape is {:?}, the configuration says {shape:?}",
+                    view.shape()
+                ),
+            ));
+        }
+        self.taken.borrow_mut().insert(name.to_owned());
+        Ok(view)
+    }
+}
+
+fn wrong(name: &str, what: String) -> Error {
+    Error::Model(format!("tensor `{name}`: {what}"))
+}

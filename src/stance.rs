@@ -1,0 +1,329 @@
+//! Claim × article → stance, scores and evidence.
+//!
+//! An article is read whole, in windows of whole sentences, each opened by claim and title:
+//!
+//! ```text
+//! [CLS] claim [SEP] title [SEP] sentence sentence … [SEP]
+//! ```
+//!
+//! The title is judged as a sentence in the first window and is context in the others. A sentence longer than a window's room is
+//! cut into pieces that are judged apart. How the windows' verdicts become one is the model's affair ([`crate::model`]), and
+//! training does the same.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::article::{Article, sentences};
+use crate::error::{ArticleError, ArticleErrorKind, Result};
+use crate::kernel;
+use crate::model::manifest::Input;
+use crate::model::{Model, Reading, Window};
+
+/// The claim that is asked when no other is given.
+pub const DEFAULT_CLAIM: &str = "Talks are imminent.";
+
+/// Most sentences of evidence in a record.
+const MOST_EVIDENCE: usize = 3;
+/// A sentence needs this score to be evidence, unless none has it: the best one then stands alone.
+const LEAST_EVIDENCE: f32 = 0.5;
+
+/// What an article, read as a whole, says about a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stance {
+    /// It is so, or about to be.
+    Supports,
+    /// It is not so.
+    Refutes,
+    /// The article leaves it open.
+    Discusses,
+    /// The article is about something else.
+    Unrelated,
+}
+
+impl Stance {
+    /// All four, in the order of every list of scores and labels.
+    pub const ALL: [Self; 4] = [
+        Self::Supports,
+        Self::Refutes,
+        Self::Discusses,
+        Self::Unrelated,
+    ];
+
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Supports => "supports",
+            Self::Refutes => "refutes",
+            Self::Discusses => "discusses",
+            Self::Unrelated => "unrelated",
+        }
+    }
+}
+
+/// A sentence that decides the stance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// The sentence as it stands in the article.
+    pub text: String,
+    /// First code point in [`Article::text`].
+    pub start: usize,
+    /// Code point past the last.
+    pub end: usize,
+    /// How sure the model is that this sentence decides, 0 to 1.
+    pub score: f32,
+}
+
+/// The answer for one article and claim.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// The likeliest stance.
+    pub stance: Stance,
+    /// Probabilities in the order of [`Stance::ALL`].
+    pub scores: [f32; 4],
+    /// At most three sentences, best first; none for [`Stance::Unrelated`].
+    pub evidence: Vec<Evidence>,
+    /// Tokens of title and sentences that were read.
+    pub tokens: usize,
+    /// Windows that they were read in.
+    pub windows: usize,
+    /// Whether sentences were left out on request.
+    pub truncated: bool,
+}
+
+/// An article as tokens, ready for any claim.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    text: String,
+    title: Option<Sentence>,
+    body: Vec<Sentence>,
+    truncated: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Sentence {
+    /// Byte range in the text.
+    at: Range<usize>,
+    ids: Vec<u32>,
+}
+
+/// A claim as tokens.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The claim as given.
+    pub text: String,
+    ids: Vec<u32>,
+}
+
+/// An article laid out in windows for one claim.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    windows: Vec<Window>,
+    /// Byte range in the text of each judged span, over all windows in order.
+    spans: Vec<Range<usize>>,
+}
+
+impl Pair {
+    /// The model's input.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
+    /// Tokens of all windows, claim and special ones included: what reading it costs.
+    pub fn cost(&self) -> usize {
+        self.windows.iter().map(|w| w.ids.len()).sum()
+    }
+}
+
+impl Claim {
+    /// Tokenises `text` for `model`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Model`] when the tokenizer fails.
+    pub fn new(text: &str, model: &Model) -> Result<Self> {
+        let mut ids = model.tokenizer().encode(text)?;
+        ids.truncate(model.manifest().input.claim);
+        Ok(Self {
+            text: text.to_owned(),
+            ids,
+        })
+    }
+}
+
+impl Tokens {
+    /// Splits `article` into sentences and tokenises them; whole sentences past `truncate` tokens are left out.
+    ///
+    /// # Errors
+    /// Kind `empty` when nothing is left to read.
+    pub fn new(
+        article: &Article,
+        model: &Model,
+        truncate: Option<usize>,
+    ) -> std::result::Result<Self, ArticleError> {
+        let text = article.text();
+        let encode = |at: Range<usize>| -> std::result::Result<Option<Sentence>, ArticleError> {
+            let ids = model
+                .tokenizer()
+                .encode(&text[at.clone()])
+                .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))?;
+            Ok(if ids.is_empty() {
+                None
+            } else {
+                Some(Sentence { at, ids })
+            })
+        };
+        let title_end = article.title.as_ref().map_or(0, String::len);
+        let title = match title_end {
+            0 => None,
+            end => encode(0..end)?,
+        };
+        let mut tokens = title.as_ref().map_or(0, |t| t.ids.len());
+        let mut truncated = false;
+        let mut body = Vec::new();
+        for at in sentences::split(&text[title_end..]) {
+            let Some(sentence) = encode(title_end + at.start..title_end + at.end)? else {
+                continue;
+            };
+            tokens += sentence.ids.len();
+            if truncate.is_some_and(|most| tokens > most) && !body.is_empty() {
+                truncated = true;
+                break;
+            }
+            body.push(sentence);
+        }
+        if title.is_none() && body.is_empty() {
+            return Err(ArticleError::new(ArticleErrorKind::Empty, "no words found"));
+        }
+        Ok(Self {
+            text,
+            title,
+            body,
+            truncated,
+        })
+    }
+
+    /// Lays the article out for `claim`.
+    pub fn pair(&self, claim: &Claim, model: &Model) -> Pair {
+        let Input {
+            window: most,
+            title: title_most,
+            ..
+        } = model.manifest().input;
+        let (cls, sep) = (model.tokenizer().cls, model.tokenizer().sep);
+        let mut open = vec![cls];
+        open.extend(&claim.ids);
+        open.push(sep);
+        let claim_end = open.len();
+        let title_start = open.len();
+        if let Some(title) = &self.title {
+            open.extend(title.ids.iter().take(title_most));
+            open.push(sep);
+        }
+        let room = most - open.len() - 1;
+
+        let mut spans = Vec::new();
+        let mut windows = Vec::new();
+        let blank = || Window {
+            ids: open.clone(),
+            claim: claim_end,
+            spans: Vec::new(),
+        };
+        let mut window = blank();
+        if let Some(title) = &self.title {
+            window.spans.push(title_start..open.len() - 1);
+            spans.push(title.at.clone());
+        }
+        for sentence in &self.body {
+            for piece in sentence.ids.chunks(room) {
+                if window.ids.len() + piece.len() + 1 > most {
+                    window.ids.push(sep);
+                    windows.push(std::mem::replace(&mut window, blank()));
+                }
+                let start = window.ids.len();
+                window.ids.extend(piece);
+                window.spans.push(start..window.ids.len());
+                spans.push(sentence.at.clone());
+            }
+        }
+        // A title alone already ends with its separator.
+        if window.ids.len() > open.len() || self.title.is_none() {
+            window.ids.push(sep);
+        }
+        windows.push(window);
+        Pair { windows, spans }
+    }
+
+    fn tokens(&self) -> usize {
+        self.title
+            .iter()
+            .chain(&self.body)
+            .map(|s| s.ids.len())
+            .sum()
+    }
+}
+
+/// Reads a batch of articles laid out for their claims.
+///
+/// # Errors
+/// [`crate::Error::Model`] when the device fails.
+pub fn read(batch: &[(&Tokens, &Pair)], model: &Model) -> Result<Vec<Verdict>> {
+    let windows: Vec<&[Window]> = batch.iter().map(|(_, pair)| &pair.windows[..]).collect();
+    let readings = model.read(&windows)?;
+    Ok(batch
+        .iter()
+        .zip(readings)
+        .map(|((tokens, pair), reading)| verdict(tokens, pair, &reading, model))
+        .collect())
+}
+
+fn verdict(tokens: &Tokens, pair: &Pair, reading: &Reading, model: &Model) -> Verdict {
+    let manifest = model.manifest();
+    let mut probabilities = reading.stance.map(|logit| logit / manifest.temperature);
+    kernel::softmax(&mut probabilities);
+    let mut scores = [0f32; 4];
+    for (stance, p) in manifest.labels.iter().zip(probabilities) {
+        scores[*stance as usize] = p;
+    }
+    let stance = Stance::ALL
+        .into_iter()
+        .rev()
+        .max_by(|a, b| scores[*a as usize].total_cmp(&scores[*b as usize]))
+        .unwrap_or(Stance::Unrelated);
+    Verdict {
+        stance,
+        scores,
+        evidence: match stance {
+            Stance::Unrelated => Vec::new(),
+            _ => evidence(tokens, pair, &reading.evidence),
+        },
+        tokens: tokens.tokens(),
+        windows: pair.windows.len(),
+        truncated: tokens.truncated,
+    }
+}
+
+/// The deciding sentences, best first. A sentence cut into pieces counts by its best piece, one that is repeated counts once.
+fn evidence(tokens: &Tokens, pair: &Pair, logits: &[f32]) -> Vec<Evidence> {
+    let mut ranked: Vec<(f32, &Range<usize>)> = logits.iter().copied().zip(&pair.spans).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.start.cmp(&b.1.start)));
+    let mut found: Vec<Evidence> = Vec::new();
+    for (logit, at) in ranked {
+        let score = kernel::sigmoid(logit);
+        if found.len() == MOST_EVIDENCE || (score < LEAST_EVIDENCE && !found.is_empty()) {
+            break;
+        }
+        let text = &tokens.text[at.clone()];
+        if found.iter().any(|e| e.text == text) {
+            continue;
+        }
+        let start = tokens.text[..at.start].chars().count();
+        found.push(Evidence {
+            text: text.to_owned(),
+            start,
+            end: start + text.chars().count(),
+            score,
+        });
+    }
+    found
+}
