@@ -1,0 +1,272 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tidings::article::read::{InputFormat, ReadOptions};
+use tidings::model::store::EMBEDDED;
+
+/// Reads news articles with a local transformer: where does each stand on a claim, and which sentences say so?
+#[derive(Parser)]
+#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tidings classify articles/                        label a folder of articles
+  tidings classify *.jsonl -o labels.jsonl          … of JSON Lines, into a file
+  cat page.html | tidings classify -                … from a pipe
+  tidings classify news/ --claim \"Talks between A and B are imminent.\"
+  tidings extract page.html                         the text that the model would read
+
+Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 model not available.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Label articles: files, folders, globs or standard input in, one record for each article and claim out
+    #[command(after_help = CLASSIFY_HELP)]
+    Classify(Classify),
+    /// Print the cleaned text that the model would read
+    Extract(Extract),
+    /// Show what models there are, and check them
+    #[command(subcommand)]
+    Models(Models),
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell to complete for
+        shell: clap_complete::Shell,
+    },
+}
+
+const CLASSIFY_HELP: &str = "\
+Labels (names for --claim's stance): imminent = supports, not-imminent = refutes, uncertain = discusses, unrelated.
+Input: text, Markdown, HTML, JSON Lines and JSON, CSV and TSV, each also .gz or .zst; folders are read recursively.
+An article that cannot be read becomes a record with an `error`; the run goes on and exits with 1.";
+
+#[derive(Args)]
+pub struct Classify {
+    /// Files, folders or globs; `-` or nothing reads standard input
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+
+    /// Claim to ask of every article; repeat for several [default: "Talks are imminent."]
+    #[arg(long, value_name = "TEXT", help_heading = "Claims")]
+    pub claim: Vec<String>,
+
+    /// File with one claim a line (blank lines and lines that start with # are skipped)
+    #[arg(long, value_name = "FILE", help_heading = "Claims")]
+    pub claims: Option<PathBuf>,
+
+    /// Names of the labels: `imminent`, `generic`, or four names for supports,refutes,discusses,unrelated
+    #[arg(
+        long,
+        value_name = "NAMES",
+        default_value = "imminent",
+        help_heading = "Claims"
+    )]
+    pub labels: String,
+
+    #[command(flatten)]
+    pub input: Input,
+
+    /// Write to this file instead of standard output; its extension (.jsonl, .csv) decides the format
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Format [default: a table on a terminal, else jsonl]
+    #[arg(long, value_enum, help_heading = "Output")]
+    pub format: Option<Format>,
+
+    /// Replace the output file if it exists
+    #[arg(long, help_heading = "Output")]
+    pub force: bool,
+
+    /// Say nothing on standard error but errors
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Say more on standard error: model, engine, settings
+    #[arg(short, long, help_heading = "Output", conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Show no progress bar
+    #[arg(long, help_heading = "Output")]
+    pub no_progress: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+
+    /// Computing threads [default: one a core]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "Model"
+    )]
+    pub threads: usize,
+
+    /// Tokens that the model reads at once: more memory for a little more speed; never changes a result
+    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Model")]
+    pub batch_tokens: usize,
+
+    /// Articles that the model reads at once, at most; never changes a result
+    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Model")]
+    pub batch_size: usize,
+
+    /// Read at most this many tokens of each article (whole sentences); without it articles are read whole
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub truncate: Option<usize>,
+}
+
+/// How articles are read.
+#[derive(Args)]
+pub struct Input {
+    /// Format of the input
+    #[arg(long, value_enum, default_value_t = InputFormatArg::Auto, help_heading = "Input")]
+    pub input_format: InputFormatArg,
+
+    /// Field or column with the text [default: text, body, content, article, …]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub text_field: Option<String>,
+
+    /// Field or column with the title [default: title, headline]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub title_field: Option<String>,
+
+    /// Field or column with the id [default: id, custom_id, …; else path#line]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub id_field: Option<String>,
+
+    /// Field or column with a claim of the record's own, which replaces --claim [default: claim]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub claim_field: Option<String>,
+
+    /// Field or column with the date [default: date, published, …]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub date_field: Option<String>,
+
+    /// Most characters of an article after cleaning; a longer one is an error record
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000_000,
+        help_heading = "Input"
+    )]
+    pub max_chars: usize,
+
+    /// Read articles in any language, though the model may not know it
+    #[arg(long, help_heading = "Input")]
+    pub any_language: bool,
+}
+
+impl Input {
+    /// The library's options.
+    pub fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            format: self.input_format.into(),
+            text_field: self.text_field.clone(),
+            title_field: self.title_field.clone(),
+            id_field: self.id_field.clone(),
+            claim_field: self.claim_field.clone(),
+            date_field: self.date_field.clone(),
+            ..ReadOptions::default()
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum InputFormatArg {
+    /// By extension, else by looking inside
+    Auto,
+    Text,
+    Html,
+    Jsonl,
+    Csv,
+}
+
+impl From<InputFormatArg> for InputFormat {
+    fn from(arg: InputFormatArg) -> Self {
+        match arg {
+            InputFormatArg::Auto => Self::Auto,
+            InputFormatArg::Text => Self::Text,
+            InputFormatArg::Html => Self::Html,
+            InputFormatArg::Jsonl => Self::Jsonl,
+            InputFormatArg::Csv => Self::Csv,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, fitted to the width
+    Table,
+    /// One JSON object a line
+    Jsonl,
+    /// One row a record
+    Csv,
+}
+
+#[derive(Args)]
+pub struct ModelArgs {
+    /// Model: the embedded one, or a folder with a manifest.toml
+    #[arg(short, long, value_name = "NAME", default_value = EMBEDDED, help_heading = "Model")]
+    pub model: String,
+
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = DeviceArg::Auto, help_heading = "Model")]
+    pub device: DeviceArg,
+
+    /// How to compute: for comparisons
+    #[arg(long, value_enum, default_value_t = EngineArg::Native, hide = true)]
+    pub engine: EngineArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum DeviceArg {
+    /// The best there is
+    Auto,
+    Cpu,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum EngineArg {
+    Native,
+    Float,
+    Reference,
+}
+
+#[derive(Args)]
+pub struct Extract {
+    /// Files, folders or globs; `-` or nothing reads standard input
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+
+    #[command(flatten)]
+    pub input: Input,
+
+    /// Print one JSON object a line: id, title, date, language, text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Models {
+    /// List the models at hand
+    List,
+    /// Show what a model is
+    Show {
+        /// The embedded model or a folder
+        #[arg(default_value = EMBEDDED)]
+        model: String,
+    },
+    /// Check a model's files against its manifest, and load it
+    Verify {
+        /// The embedded model or a folder
+        #[arg(default_value = EMBEDDED)]
+        model: String,
+    },
+}

@@ -1,0 +1,216 @@
+//! Records, and one file a format that writes them.
+
+mod csv;
+mod jsonl;
+mod table;
+
+use std::io;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+pub use self::csv::Csv;
+pub use self::jsonl::JsonLines;
+pub use self::table::{Table, plain};
+
+use crate::error::{ArticleError, Error, Result};
+use crate::stance::{Stance, Verdict};
+
+/// Takes records in order.
+pub trait Sink {
+    /// Writes one record.
+    ///
+    /// # Errors
+    /// The writer's.
+    fn write(&mut self, record: &Record) -> io::Result<()>;
+
+    /// Writes what is still held back.
+    ///
+    /// # Errors
+    /// The writer's.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+/// The answer for one article and claim, or the reason why there is none (schema 1).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    /// Version of the record: 1.
+    pub schema: u32,
+    /// The article's id.
+    pub id: String,
+    /// Answer or error.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// The two shapes of a record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    /// The article was read.
+    Answer(Box<Answer>),
+    /// It could not be read.
+    Error {
+        /// Kind and message.
+        error: ArticleError,
+    },
+}
+
+/// What a record says of an article.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// Title, if any.
+    pub title: Option<String>,
+    /// Date, if any.
+    pub date: Option<String>,
+    /// ISO 639-1 code, if it could be told.
+    pub language: Option<&'static str>,
+    /// The claim that was asked.
+    pub claim: String,
+    /// The likeliest stance.
+    pub stance: Stance,
+    /// Its name for people.
+    pub label: String,
+    /// Probability of each label.
+    pub scores: Scores,
+    /// The deciding sentences, best first.
+    pub evidence: Vec<EvidenceRecord>,
+    /// Name and checksum of the model.
+    pub model: String,
+    /// Tokens of title and text that were read.
+    pub tokens: usize,
+    /// Windows that they were read in.
+    pub windows: usize,
+    /// Whether sentences were left out (`--truncate`).
+    pub truncated: bool,
+}
+
+/// A deciding sentence; offsets are code points of the text that `tidings extract` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvidenceRecord {
+    /// The sentence.
+    pub text: String,
+    /// First code point.
+    pub start: usize,
+    /// Code point past the last.
+    pub end: usize,
+    /// 0 to 1, 4 decimals.
+    pub score: f64,
+}
+
+/// Probabilities by label, 4 decimals, in the order of [`Stance::ALL`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores(pub [(String, f64); 4]);
+
+impl Serialize for Scores {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        for (label, score) in &self.0 {
+            map.serialize_entry(label, score)?;
+        }
+        map.end()
+    }
+}
+
+/// Names of the four stances for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels([String; 4]);
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self(["imminent", "not-imminent", "uncertain", "unrelated"].map(String::from))
+    }
+}
+
+impl Labels {
+    /// `imminent` (the default), `generic` (the stances' own names), or four names, comma-separated, for supports, refutes,
+    /// discusses and unrelated.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] unless there are four different names.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "imminent" => return Ok(Self::default()),
+            "generic" => return Ok(Self(Stance::ALL.map(|s| s.name().to_owned()))),
+            _ => {}
+        }
+        let names: Vec<String> = text.split(',').map(|n| n.trim().to_owned()).collect();
+        let mut distinct = names.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        match <[String; 4]>::try_from(names) {
+            Ok(four) if distinct.len() == 4 && four.iter().all(|n| !n.is_empty()) => Ok(Self(four)),
+            _ => Err(Error::Usage(format!(
+                "labels `{text}`: give `imminent`, `generic`, or four different names for supports,refutes,discusses,unrelated"
+            ))),
+        }
+    }
+
+    /// The name of `stance`.
+    pub fn name(&self, stance: Stance) -> &str {
+        &self.0[stance as usize]
+    }
+}
+
+/// Four decimals: what a record shows, and no more than it can mean.
+fn rounded(x: f32) -> f64 {
+    (f64::from(x) * 1e4).round() / 1e4
+}
+
+impl Record {
+    /// A record of an article that could not be read.
+    pub fn error(id: String, error: ArticleError) -> Self {
+        Self {
+            schema: 1,
+            id,
+            outcome: Outcome::Error { error },
+        }
+    }
+
+    /// A record of an answer.
+    #[allow(clippy::too_many_arguments)] // each is a field
+    pub fn answer(
+        id: String,
+        title: Option<String>,
+        date: Option<String>,
+        language: Option<&'static str>,
+        claim: String,
+        verdict: Verdict,
+        labels: &Labels,
+        model: String,
+    ) -> Self {
+        let answer = Answer {
+            title,
+            date,
+            language,
+            claim,
+            stance: verdict.stance,
+            label: labels.name(verdict.stance).to_owned(),
+            scores: Scores(Stance::ALL.map(|stance| {
+                (
+                    labels.name(stance).to_owned(),
+                    rounded(verdict.scores[stance as usize]),
+                )
+            })),
+            evidence: verdict
+                .evidence
+                .into_iter()
+                .map(|e| EvidenceRecord {
+                    text: e.text,
+                    start: e.start,
+                    end: e.end,
+                    score: rounded(e.score),
+                })
+                .collect(),
+            model,
+            tokens: verdict.tokens,
+            windows: verdict.windows,
+            truncated: verdict.truncated,
+        };
+        Self {
+            schema: 1,
+            id,
+            outcome: Outcome::Answer(Box::new(answer)),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! For people: a label, its probability and the title on one line, the deciding sentence below, fitted to the width.
+//!
+//! What an article contains cannot steer the terminal: control, escape and bidirectional characters are made harmless.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::{Answer, Labels, Outcome, Record, Sink};
+use crate::stance::Stance;
+
+/// Lines that a deciding sentence may take.
+const SENTENCE_LINES: usize = 3;
+
+/// Writes rows as they come.
+pub struct Table<W> {
+    out: W,
+    width: usize,
+    label_width: usize,
+    claims: bool,
+}
+
+impl<W: Write> Table<W> {
+    /// Rows for `out`, `width` columns wide; `claims` shows each row's claim.
+    pub fn new(out: W, width: usize, labels: &Labels, claims: bool) -> Self {
+        let label_width = Stance::ALL
+            .map(|s| labels.name(s).width())
+            .into_iter()
+            .max()
+            .unwrap_or(0)
+            .min(24);
+        Self {
+            out,
+            width: width.max(40),
+            label_width,
+            claims,
+        }
+    }
+
+    fn answer(&mut self, id: &str, answer: &Answer) -> io::Result<()> {
+        let (score, dim) = (
+            answer.scores.0[answer.stance as usize].1,
+            Style::new().dimmed(),
+        );
+        let label = fit(&answer.label, self.label_width);
+        let colour = style(answer.stance);
+        let indent = self.label_width + 8;
+        let room = self.width - indent;
+        let title = answer.title.as_deref().unwrap_or(id);
+        writeln!(
+            self.out,
+            "{colour}{label}{}{colour:#}  {:>3.0}%  {}",
+            " ".repeat(self.label_width - label.width()),
+            score * 100.0,
+            fit(&plain(title), room),
+        )?;
+        let margin = " ".repeat(indent);
+        if answer.title.is_some() {
+            writeln!(self.out, "{margin}{dim}{}{dim:#}", fit(&plain(id), room))?;
+        }
+        if self.claims {
+            writeln!(
+                self.out,
+                "{margin}{dim}{}{dim:#}",
+                fit(&plain(&answer.claim), room)
+            )?;
+        }
+        if let Some(evidence) = answer.evidence.first() {
+            let sentence = plain(&evidence.text);
+            let lines = textwrap::wrap(&sentence, room - 2);
+            for (i, line) in lines.iter().take(SENTENCE_LINES).enumerate() {
+                let more = i + 1 == SENTENCE_LINES && lines.len() > SENTENCE_LINES;
+                let line = if more {
+                    fit(&format!("{line} …"), room - 2)
+                } else {
+                    line.to_string()
+                };
+                writeln!(
+                    self.out,
+                    "{margin}{} {line}",
+                    if i == 0 { '›' } else { ' ' }
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Sink for Table<W> {
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        match &record.outcome {
+            Outcome::Answer(answer) => self.answer(&record.id, answer),
+            Outcome::Error { error } => {
+                let red = AnsiColor::Red.on_default().bold();
+                let text = format!("{}: {}", plain(&record.id), plain(&error.message));
+                let pad = " ".repeat(self.label_width.saturating_sub(5) + 8);
+                let room = self.width.saturating_sub(5 + pad.len());
+                writeln!(self.out, "{red}error{red:#}{pad}{}", fit(&text, room))
+            }
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn style(stance: Stance) -> Style {
+    match stance {
+        Stance::Supports => AnsiColor::Green.on_default().bold(),
+        Stance::Refutes => AnsiColor::Red.on_default().bold(),
+        Stance::Discusses => AnsiColor::Yellow.on_default().bold(),
+        Stance::Unrelated => Style::new().dimmed(),
+    }
+}
+
+/// `text` on one line, with whatever could steer a terminal replaced by `\u{FFFD}`.
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_whitespace() => {
+                if !out.ends_with(' ') {
+                    out.push(' ');
+                }
+            }
+            // Marks, embeddings, overrides and isolates of direction; zero-width and other invisible formatting.
+            '\u{061C}'
+            | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}'
+            | '\u{FEFF}' => {
+                out.push('\u{FFFD}');
+            }
+            c if c.is_control() => out.push('\u{FFFD}'),
+            c => out.push(c),
+        }
+    }
+    out.trim().to_owned()
+}
+
+/// `text` cut to `width` columns, with an ellipsis when something is missing.
+fn fit(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let kept: String = text
+        .chars()
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        })
+        .collect();
+    format!("{}…", kept.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_article_cannot_steer_the_terminal() {
+        let hostile = "a\u{1b}[31mred\u{7}\u{202e}txt\u{85}\r\n\tb\u{9b}2J";
+        let shown = plain(hostile);
+        assert_eq!(shown, "a\u{FFFD}[31mred\u{FFFD}\u{FFFD}txt b\u{FFFD}2J");
+    }
+
+    #[test]
+    fn wide_letters_are_cut_by_columns() {
+        assert_eq!(fit("会談は近い", 6), "会談…");
+        assert_eq!(fit("short", 6), "short");
+    }
+}

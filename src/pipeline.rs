@@ -1,0 +1,213 @@
+//! Reader → clean and tokenise → model → writer: two stages that overlap, joined by a bounded channel, in input order throughout.
+//!
+//! All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run inside it.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::article::{CleanOptions, Raw};
+use crate::batch;
+use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
+use crate::model::Model;
+use crate::output::{Labels, Record, Sink};
+use crate::stance::{self, Claim, DEFAULT_CLAIM, Pair, Stance, Tokens};
+
+/// Articles cleaned and tokenised in one go, in parallel.
+const CHUNK: usize = 32;
+/// Chunks that may wait for the model.
+const WAITING: usize = 2;
+
+/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean` and `truncate`.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Claims asked of every article that brings none of its own.
+    pub claims: Vec<String>,
+    /// Names of the four stances.
+    pub labels: Labels,
+    /// Limits and languages.
+    pub clean: CleanOptions,
+    /// Tokens of an article to read at most; `None` reads it whole.
+    pub truncate: Option<usize>,
+    /// Tokens of a batch.
+    pub batch_tokens: usize,
+    /// Articles of a batch at most.
+    pub batch_size: usize,
+    /// Computing threads; 0 is one a core.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            claims: vec![DEFAULT_CLAIM.to_owned()],
+            labels: Labels::default(),
+            clean: CleanOptions::default(),
+            truncate: None,
+            batch_tokens: 4096,
+            batch_size: 64,
+            threads: 0,
+        }
+    }
+}
+
+/// What a run has done so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Totals {
+    /// Articles read, those with errors included.
+    pub articles: usize,
+    /// Records written.
+    pub records: usize,
+    /// Articles without an answer, by kind.
+    pub errors: BTreeMap<ArticleErrorKind, usize>,
+    /// Answers by stance.
+    pub stances: BTreeMap<Stance, usize>,
+    /// Since the start of the run.
+    pub elapsed: Duration,
+}
+
+impl Totals {
+    /// Articles without an answer.
+    pub fn failed(&self) -> usize {
+        self.errors.values().sum()
+    }
+}
+
+/// An article on its way to the model.
+struct Prepared {
+    id: String,
+    outcome: std::result::Result<Ready, ArticleError>,
+}
+
+struct Ready {
+    title: Option<String>,
+    date: Option<String>,
+    language: Option<&'static str>,
+    tokens: Tokens,
+    pairs: Vec<(String, Pair)>,
+}
+
+/// Answers every article of `raws` into `sink`, in order; `watch` hears the totals after each batch.
+///
+/// # Errors
+/// [`Error::Model`] when the device fails, [`Error::Output`] when the sink does. An article never ends the run.
+pub fn run(
+    raws: impl Iterator<Item = Raw> + Send,
+    model: &Model,
+    options: &Options,
+    sink: &mut dyn Sink,
+    watch: &mut dyn FnMut(&Totals),
+) -> Result<Totals> {
+    let begun = Instant::now();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .thread_name(|i| format!("tidings-{i}"))
+        .build()
+        .map_err(|e| Error::Usage(format!("cannot start {} threads: {e}", options.threads)))?;
+    let claims = options
+        .claims
+        .iter()
+        .map(|c| Claim::new(c, model))
+        .collect::<Result<Vec<_>>>()?;
+    let mut totals = Totals::default();
+
+    std::thread::scope(|scope| -> Result<()> {
+        let (to_model, prepared) = mpsc::sync_channel::<Vec<Prepared>>(WAITING);
+        let (pool, claims) = (&pool, &claims);
+        scope.spawn(move || {
+            let mut raws = raws.peekable();
+            while raws.peek().is_some() {
+                let chunk: Vec<Raw> = raws.by_ref().take(CHUNK).collect();
+                let chunk = pool.install(|| {
+                    chunk
+                        .into_par_iter()
+                        .map(|raw| prepare(raw, claims, model, options))
+                        .collect()
+                });
+                // The model's side hung up: it failed, and says why itself.
+                if to_model.send(chunk).is_err() {
+                    return;
+                }
+            }
+        });
+        for chunk in prepared {
+            let pairs: Vec<(&Tokens, &Pair)> = chunk
+                .iter()
+                .filter_map(|p| p.outcome.as_ref().ok())
+                .flat_map(|ready| ready.pairs.iter().map(|(_, pair)| (&ready.tokens, pair)))
+                .collect();
+            let mut verdicts = Vec::with_capacity(pairs.len());
+            let costs = pairs.iter().map(|(_, pair)| pair.cost());
+            for range in batch::by_budget(costs, options.batch_tokens, options.batch_size) {
+                verdicts.extend(pool.install(|| stance::read(&pairs[range], model))?);
+            }
+            let mut verdicts = verdicts.into_iter();
+            for article in chunk {
+                totals.articles += 1;
+                let records = match article.outcome {
+                    Err(error) => {
+                        *totals.errors.entry(error.kind).or_default() += 1;
+                        vec![Record::error(article.id, error)]
+                    }
+                    Ok(ready) => ready
+                        .pairs
+                        .into_iter()
+                        .zip(verdicts.by_ref())
+                        .map(|((claim, _), verdict)| {
+                            *totals.stances.entry(verdict.stance).or_default() += 1;
+                            Record::answer(
+                                article.id.clone(),
+                                ready.title.clone(),
+                                ready.date.clone(),
+                                ready.language,
+                                claim,
+                                verdict,
+                                &options.labels,
+                                model.manifest().id(),
+                            )
+                        })
+                        .collect(),
+                };
+                for record in records {
+                    sink.write(&record).map_err(Error::Output)?;
+                    totals.records += 1;
+                }
+            }
+            totals.elapsed = begun.elapsed();
+            watch(&totals);
+        }
+        Ok(())
+    })?;
+    sink.finish().map_err(Error::Output)?;
+    totals.elapsed = begun.elapsed();
+    Ok(totals)
+}
+
+fn prepare(raw: Raw, claims: &[Claim], model: &Model, options: &Options) -> Prepared {
+    let id = raw.id.clone();
+    let outcome = raw.clean(&options.clean).and_then(|article| {
+        let tokens = Tokens::new(&article, model, options.truncate)?;
+        let own = match &article.claim {
+            Some(claim) => Some(
+                Claim::new(claim, model)
+                    .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))?,
+            ),
+            None => None,
+        };
+        let asked = own.as_ref().map_or(claims, std::slice::from_ref);
+        let pairs = asked
+            .iter()
+            .map(|claim| (claim.text.clone(), tokens.pair(claim, model)))
+            .collect();
+        Ok(Ready {
+            title: article.title,
+            date: article.date,
+            language: article.language,
+            tokens,
+            pairs,
+        })
+    });
+    Prepared { id, outcome }
+}
