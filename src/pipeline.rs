@@ -3,6 +3,7 @@
 //! All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run inside it.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::article::{CleanOptions, Raw};
 use crate::batch;
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::model::Model;
-use crate::output::{Labels, Record, Sink};
+use crate::output::{Labels, Record, Sink, Source};
 use crate::stance::{self, Claim, DEFAULT_CLAIM, Pair, Stance, Tokens};
 
 /// Articles cleaned and tokenised in one go, in parallel.
@@ -82,9 +83,7 @@ struct Prepared {
 }
 
 struct Ready {
-    title: Option<String>,
-    date: Option<String>,
-    language: Option<&'static str>,
+    source: Source,
     tokens: Tokens,
     pairs: Vec<(String, Pair)>,
 }
@@ -158,10 +157,7 @@ pub fn run(
                         .map(|((claim, _), verdict)| {
                             *totals.stances.entry(verdict.stance).or_default() += 1;
                             Record::answer(
-                                article.id.clone(),
-                                ready.title.clone(),
-                                ready.date.clone(),
-                                ready.language,
+                                ready.source.clone(),
                                 claim,
                                 verdict,
                                 &options.labels,
@@ -185,29 +181,45 @@ pub fn run(
     Ok(totals)
 }
 
+/// Cleans, tokenises and lays out one article. Should that panic on some text, the text has an error and the run goes on.
 fn prepare(raw: Raw, claims: &[Claim], model: &Model, options: &Options) -> Prepared {
     let id = raw.id.clone();
-    let outcome = raw.clean(&options.clean).and_then(|article| {
-        let tokens = Tokens::new(&article, model, options.truncate)?;
-        let own = match &article.claim {
-            Some(claim) => Some(
-                Claim::new(claim, model)
-                    .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))?,
-            ),
-            None => None,
-        };
-        let asked = own.as_ref().map_or(claims, std::slice::from_ref);
-        let pairs = asked
-            .iter()
-            .map(|claim| (claim.text.clone(), tokens.pair(claim, model)))
-            .collect();
-        Ok(Ready {
+    let outcome = catch_unwind(AssertUnwindSafe(|| ready(raw, claims, model, options)));
+    let outcome = outcome.unwrap_or_else(|_| {
+        let message = "this text made the program itself fail; please report it";
+        Err(ArticleError::new(ArticleErrorKind::Malformed, message))
+    });
+    Prepared { id, outcome }
+}
+
+fn ready(
+    raw: Raw,
+    claims: &[Claim],
+    model: &Model,
+    options: &Options,
+) -> std::result::Result<Ready, ArticleError> {
+    let article = raw.clean(&options.clean)?;
+    let tokens = Tokens::new(&article, model, options.truncate)?;
+    let own = match &article.claim {
+        Some(claim) => Some(
+            Claim::new(claim, model)
+                .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))?,
+        ),
+        None => None,
+    };
+    let asked = own.as_ref().map_or(claims, std::slice::from_ref);
+    let pairs = asked
+        .iter()
+        .map(|claim| (claim.text.clone(), tokens.pair(claim, model)))
+        .collect();
+    Ok(Ready {
+        source: Source {
+            id: article.id,
             title: article.title,
             date: article.date,
             language: article.language,
-            tokens,
-            pairs,
-        })
-    });
-    Prepared { id, outcome }
+        },
+        tokens,
+        pairs,
+    })
 }

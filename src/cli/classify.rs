@@ -116,20 +116,22 @@ fn open_sink(args: &Classify, options: &Options) -> Result<Box<dyn Sink>> {
     };
     let out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(BufWriter::new(create(path, args)?)),
-        // On a terminal each row is worth seeing at once; anstream drops colour where NO_COLOR or a pipe asks for it.
-        None if format == Format::Table => Box::new(anstream::stdout()),
+        // Line by line on a terminal: each row is worth seeing at once.
+        None if format == Format::Table => Box::new(io::stdout().lock()),
         None => Box::new(BufWriter::new(io::stdout().lock())),
     };
     Ok(match format {
         Format::Table => {
             let width =
                 terminal_size::terminal_size().map_or(100, |(w, _)| usize::from(w.0).min(140));
-            Box::new(Table::new(
-                out,
-                width,
-                &options.labels,
-                options.claims.len() > 1,
-            ))
+            // Colour on a terminal that wants it: NO_COLOR, CLICOLOR and TERM have their say.
+            let choice = anstream::AutoStream::choice(&io::stdout());
+            let colour = args.output.is_none() && choice != anstream::ColorChoice::Never;
+            let usual = match &options.claims[..] {
+                [only] => Some(only.clone()),
+                _ => None,
+            };
+            Box::new(Table::new(out, width, &options.labels, usual, colour))
         }
         Format::Jsonl => Box::new(JsonLines(out)),
         Format::Csv => Box::new(Csv::new(out)),

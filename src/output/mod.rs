@@ -43,6 +43,19 @@ pub struct Record {
     pub outcome: Outcome,
 }
 
+/// Which article a record is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The article's id.
+    pub id: String,
+    /// Title, if any.
+    pub title: Option<String>,
+    /// Date, if any.
+    pub date: Option<String>,
+    /// ISO 639-1 code, if it could be told.
+    pub language: Option<&'static str>,
+}
+
 /// The two shapes of a record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -167,22 +180,18 @@ impl Record {
         }
     }
 
-    /// A record of an answer.
-    #[allow(clippy::too_many_arguments)] // each is a field
+    /// A record of an answer of `model` about `article`.
     pub fn answer(
-        id: String,
-        title: Option<String>,
-        date: Option<String>,
-        language: Option<&'static str>,
+        article: Source,
         claim: String,
         verdict: Verdict,
         labels: &Labels,
         model: String,
     ) -> Self {
         let answer = Answer {
-            title,
-            date,
-            language,
+            title: article.title,
+            date: article.date,
+            language: article.language,
             claim,
             stance: verdict.stance,
             label: labels.name(verdict.stance).to_owned(),
@@ -209,7 +218,7 @@ impl Record {
         };
         Self {
             schema: 1,
-            id,
+            id: article.id,
             outcome: Outcome::Answer(Box::new(answer)),
         }
     }

@@ -18,33 +18,42 @@ pub struct Table<W> {
     out: W,
     width: usize,
     label_width: usize,
-    claims: bool,
+    usual_claim: Option<String>,
+    colour: bool,
 }
 
 impl<W: Write> Table<W> {
-    /// Rows for `out`, `width` columns wide; `claims` shows each row's claim.
-    pub fn new(out: W, width: usize, labels: &Labels, claims: bool) -> Self {
-        let label_width = Stance::ALL
-            .map(|s| labels.name(s).width())
-            .into_iter()
-            .max()
-            .unwrap_or(0)
-            .min(24);
+    /// Rows for `out`, `width` columns wide; `usual_claim` is not repeated in each row,
+    /// any other claim is shown; `colour` colours the labels.
+    pub fn new(
+        out: W,
+        width: usize,
+        labels: &Labels,
+        usual_claim: Option<String>,
+        colour: bool,
+    ) -> Self {
+        let widths = Stance::ALL.map(|s| labels.name(s).width());
         Self {
             out,
             width: width.max(40),
-            label_width,
-            claims,
+            label_width: widths.into_iter().max().unwrap_or(0).min(24),
+            usual_claim,
+            colour,
         }
+    }
+
+    /// `style`, or none where no colour is wanted.
+    fn dress(&self, style: Style) -> Style {
+        if self.colour { style } else { Style::new() }
     }
 
     fn answer(&mut self, id: &str, answer: &Answer) -> io::Result<()> {
         let (score, dim) = (
             answer.scores.0[answer.stance as usize].1,
-            Style::new().dimmed(),
+            self.dress(Style::new().dimmed()),
         );
         let label = fit(&answer.label, self.label_width);
-        let colour = style(answer.stance);
+        let colour = self.dress(style(answer.stance));
         let indent = self.label_width + 8;
         let room = self.width - indent;
         let title = answer.title.as_deref().unwrap_or(id);
@@ -59,7 +68,7 @@ impl<W: Write> Table<W> {
         if answer.title.is_some() {
             writeln!(self.out, "{margin}{dim}{}{dim:#}", fit(&plain(id), room))?;
         }
-        if self.claims {
+        if self.usual_claim.as_ref() != Some(&answer.claim) {
             writeln!(
                 self.out,
                 "{margin}{dim}{}{dim:#}",
@@ -92,7 +101,7 @@ impl<W: Write> Sink for Table<W> {
         match &record.outcome {
             Outcome::Answer(answer) => self.answer(&record.id, answer),
             Outcome::Error { error } => {
-                let red = AnsiColor::Red.on_default().bold();
+                let red = self.dress(AnsiColor::Red.on_default().bold());
                 let text = format!("{}: {}", plain(&record.id), plain(&error.message));
                 let pad = " ".repeat(self.label_width.saturating_sub(5) + 8);
                 let room = self.width.saturating_sub(5 + pad.len());
@@ -158,7 +167,74 @@ fn fit(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::error::{ArticleError, ArticleErrorKind};
+    use crate::output::Source;
+    use crate::stance::{Evidence, Verdict};
+
+    #[test]
+    fn rows_fit_the_width() {
+        let text = "Envoys of Arvenia and Tolmere will begin two days of talks on the waters of the River Sool on Thursday.";
+        let verdict = |stance| Verdict {
+            stance,
+            scores: [0.9312, 0.0412, 0.0221, 0.0055],
+            evidence: vec![Evidence {
+                text: text.to_owned(),
+                start: 0,
+                end: text.len(),
+                score: 0.9,
+            }],
+            tokens: 30,
+            windows: 1,
+            truncated: false,
+        };
+        let article = Source {
+            id: "wire/river.txt".to_owned(),
+            title: Some("Arvenia and Tolmere open river talks on Thursday".to_owned()),
+            date: None,
+            language: Some("en"),
+        };
+        let labels = Labels::default();
+        let mut out = Vec::new();
+        let mut table = Table::new(
+            &mut out,
+            60,
+            &labels,
+            Some("Talks are imminent.".to_owned()),
+            false,
+        );
+        let record = |claim: &str| {
+            let claim = claim.to_owned();
+            Record::answer(
+                article.clone(),
+                claim,
+                verdict(Stance::Supports),
+                &labels,
+                "m@1".to_owned(),
+            )
+        };
+        table.write(&record("Talks are imminent.")).unwrap();
+        table.write(&record("A treaty was signed.")).unwrap();
+        let error = ArticleError::new(ArticleErrorKind::Empty, "no article text found");
+        table
+            .write(&Record::error("wire/blank.txt".to_owned(), error))
+            .unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        imminent       93%  Arvenia and Tolmere open river talks on…
+                            wire/river.txt
+                            › Envoys of Arvenia and Tolmere will
+                              begin two days of talks on the waters
+                              of the River Sool on Thursday.
+        imminent       93%  Arvenia and Tolmere open river talks on…
+                            wire/river.txt
+                            A treaty was signed.
+                            › Envoys of Arvenia and Tolmere will
+                              begin two days of talks on the waters
+                              of the River Sool on Thursday.
+        error               wire/blank.txt: no article text found
+        ");
+    }
 
     #[test]
     fn an_article_cannot_steer_the_terminal() {

@@ -1,0 +1,60 @@
+//! The house rules that no lint can say: which part of the tree may know what.
+
+use std::fs;
+use std::path::Path;
+
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push((
+                path.to_str().unwrap().replace('\\', "/"),
+                fs::read_to_string(&path).unwrap(),
+            ));
+        }
+    }
+}
+
+/// Files of `src/` that mention `word` in code, other than those below `allowed`.
+fn strangers(word: &str, allowed: &[&str]) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&root, &mut found);
+    assert!(found.len() > 20);
+    found
+        .into_iter()
+        .filter(|(path, text)| {
+            let code = text
+                .lines()
+                .filter(|l| !l.trim_start().starts_with("//"))
+                .any(|l| l.contains(word));
+            code && !allowed.iter().any(|a| path.contains(&format!("/src/{a}")))
+        })
+        .map(|(path, _)| path)
+        .collect()
+}
+
+#[test]
+fn only_the_model_knows_candle() {
+    assert_eq!(strangers("candle", &["model/"]), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_kernels_are_unsafe() {
+    assert_eq!(strangers("unsafe", &["kernel/"]), Vec::<String>::new());
+}
+
+#[test]
+fn articles_know_neither_model_nor_output() {
+    for word in [
+        "crate::model",
+        "crate::stance",
+        "crate::output",
+        "crate::kernel",
+    ] {
+        let allowed = ["model/", "stance", "output/", "pipeline", "kernel/"];
+        assert_eq!(strangers(word, &allowed), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,91 @@
+//! Alone = together: an article's record is the same bytes alone, in any batch, in any order, with any number of threads.
+
+use tidings::article::Raw;
+use tidings::article::read::{ReadOptions, Reader, sources};
+use tidings::model::store::EMBEDDED;
+use tidings::output::JsonLines;
+use tidings::{Device, Engine, Files, Model, Options};
+
+use crate::path;
+
+fn articles() -> Vec<Raw> {
+    let folders = ["wire", "noisy", "pages", "records"]
+        .map(|f| path("data").join(f).to_str().unwrap().to_owned());
+    Reader::new(sources(&folders).unwrap(), ReadOptions::default()).collect()
+}
+
+fn lines(raws: Vec<Raw>, model: &Model, options: &Options) -> Vec<String> {
+    let mut out = Vec::new();
+    tidings::run(
+        raws.into_iter(),
+        model,
+        options,
+        &mut JsonLines(&mut out),
+        &mut |_| (),
+    )
+    .unwrap();
+    String::from_utf8(out)
+        .unwrap()
+        .lines()
+        .map(String::from)
+        .collect()
+}
+
+#[test]
+fn a_record_is_the_same_bytes_in_any_company() {
+    let model = Model::load(&Files::open(EMBEDDED).unwrap(), Device::Cpu, Engine::Native).unwrap();
+    let raws = articles();
+    assert!(raws.len() > 15);
+    let options = |batch_size: usize, threads: usize| Options {
+        claims: vec![
+            "Talks are imminent.".to_owned(),
+            "A treaty was signed.".to_owned(),
+        ],
+        batch_size,
+        threads,
+        ..Options::default()
+    };
+    let alone: Vec<String> = raws
+        .iter()
+        .flat_map(|raw| lines(vec![raw.clone()], &model, &options(1, 1)))
+        .collect();
+    for batch_size in [1, 2, 7, 64] {
+        for threads in [1, 2] {
+            let together = lines(raws.clone(), &model, &options(batch_size, threads));
+            assert_eq!(
+                together, alone,
+                "batches of {batch_size}, {threads} threads"
+            );
+        }
+    }
+    let small = Options {
+        batch_tokens: 1,
+        ..options(64, 2)
+    };
+    assert_eq!(lines(raws.clone(), &model, &small), alone);
+
+    let mut backwards = raws;
+    backwards.reverse();
+    let mut reversed = lines(backwards, &model, &options(7, 2));
+    let mut sorted = alone;
+    reversed.sort();
+    sorted.sort();
+    assert_eq!(reversed, sorted);
+}
+
+#[test]
+fn float_weights_keep_the_promise_too() {
+    let folder = path("fixtures/tiny_bert");
+    let files = Files::open(folder.to_str().unwrap()).unwrap();
+    let model = Model::load(&files, Device::Cpu, Engine::Native).unwrap();
+    let raws = articles();
+    let options = |batch_size| Options {
+        batch_size,
+        ..Options::default()
+    };
+    let alone: Vec<String> = raws
+        .iter()
+        .flat_map(|raw| lines(vec![raw.clone()], &model, &options(1)))
+        .collect();
+    assert_eq!(lines(raws, &model, &options(64)), alone);
+}

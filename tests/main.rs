@@ -1,0 +1,16 @@
+//! All integration tests in one binary: one link step.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod architecture;
+mod cli;
+mod golden;
+mod invariance;
+mod robustness;
+
+use std::path::PathBuf;
+
+/// A path below `tests/`.
+fn path(below: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(below)
+}
