@@ -12,5 +12,7 @@ use std::path::PathBuf;
 
 /// A path below `tests/`.
 fn path(below: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(below)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(below)
 }

@@ -143,7 +143,10 @@ impl Raw {
                     ),
                 ))
             }
-            _ => Ok(Article { language, ..article }),
+            _ => Ok(Article {
+                language,
+                ..article
+            }),
         }
     }
 }
