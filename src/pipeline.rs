@@ -1,8 +1,9 @@
-//! Reader → clean and tokenise → model → writer: two stages that overlap, joined by a bounded channel, in input order throughout.
+//! Reader → clean and tokenise → model and writer: three stages that overlap, joined by bounded channels, in input order throughout.
 //!
 //! All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run inside it.
 
 use std::collections::BTreeMap;
+use std::iter::once;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use crate::model::Model;
 use crate::output::{Labels, Record, Sink, Source};
 use crate::stance::{self, Claim, DEFAULT_CLAIM, Pair, Stance, Tokens};
 
-/// Articles cleaned and tokenised in one go, in parallel.
+/// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
 /// Chunks that may wait for the model.
 const WAITING: usize = 2;
@@ -113,19 +114,26 @@ pub fn run(
     let mut totals = Totals::default();
 
     std::thread::scope(|scope| -> Result<()> {
+        let (to_prepare, found) = mpsc::sync_channel::<Raw>(CHUNK);
         let (to_model, prepared) = mpsc::sync_channel::<Vec<Prepared>>(WAITING);
         let (pool, claims) = (&pool, &claims);
+        // A stage whose receiver hung up stops: something after it failed, and says why itself.
         scope.spawn(move || {
-            let mut raws = raws.peekable();
-            while raws.peek().is_some() {
-                let chunk: Vec<Raw> = raws.by_ref().take(CHUNK).collect();
+            for raw in raws {
+                if to_prepare.send(raw).is_err() {
+                    return;
+                }
+            }
+        });
+        scope.spawn(move || {
+            // Whatever has been found by now, so that a slow source is answered article by article and a fast one in chunks.
+            while let Ok(first) = found.recv() {
+                let chunk: Vec<Raw> = once(first).chain(found.try_iter()).take(CHUNK).collect();
                 let chunk = pool.install(|| {
-                    chunk
-                        .into_par_iter()
-                        .map(|raw| prepare(raw, claims, model, options))
+                    let raws = chunk.into_par_iter();
+                    raws.map(|raw| prepare(raw, claims, model, options))
                         .collect()
                 });
-                // The model's side hung up: it failed, and says why itself.
                 if to_model.send(chunk).is_err() {
                     return;
                 }
@@ -171,12 +179,13 @@ pub fn run(
                     totals.records += 1;
                 }
             }
+            sink.flush().map_err(Error::Output)?;
             totals.elapsed = begun.elapsed();
             watch(&totals);
         }
         Ok(())
     })?;
-    sink.finish().map_err(Error::Output)?;
+    sink.flush().map_err(Error::Output)?;
     totals.elapsed = begun.elapsed();
     Ok(totals)
 }

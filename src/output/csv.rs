@@ -86,7 +86,7 @@ impl<W: Write> Sink for Csv<W> {
             .map_err(io::Error::from)
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.header()?;
         self.rows.flush()
     }
@@ -111,7 +111,7 @@ mod tests {
         let error = ArticleError::new(ArticleErrorKind::Empty, "=1+1");
         csv.write(&Record::error("=HYPERLINK(\"x\")".to_owned(), error))
             .unwrap();
-        csv.finish().unwrap();
+        csv.flush().unwrap();
         let text = String::from_utf8(csv.rows.into_inner().unwrap()).unwrap();
         let mut rows = ::csv::Reader::from_reader(text.as_bytes());
         let names = rows.headers().unwrap().clone();

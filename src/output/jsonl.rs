@@ -13,7 +13,7 @@ impl<W: Write> Sink for JsonLines<W> {
         self.0.write_all(b"\n")
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
 }

@@ -24,11 +24,11 @@ pub trait Sink {
     /// The writer's.
     fn write(&mut self, record: &Record) -> io::Result<()>;
 
-    /// Writes what is still held back.
+    /// Hands on what is held back: after each batch, and at the end.
     ///
     /// # Errors
     /// The writer's.
-    fn finish(&mut self) -> io::Result<()>;
+    fn flush(&mut self) -> io::Result<()>;
 }
 
 /// The answer for one article and claim, or the reason why there is none (schema 1).

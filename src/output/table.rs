@@ -110,7 +110,7 @@ impl<W: Write> Sink for Table<W> {
         }
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }
