@@ -1,0 +1,189 @@
+//! Cleaning of text that was scraped without its HTML: what belongs to the page and not to the article goes.
+//!
+//! The one idea: a page is cut into blocks (`characters`, `markdown`, `paragraphs`, `glued`); each is judged first by its own words
+//! (`furniture`, which asks `speech`, `lists` and `credits`; `trim` cuts a paragraph that holds both), then by its neighbours and by
+//! what the whole page shows (`sections`, `doubt`); second copies go last (`duplicates`). Nothing is fitted to one site: the signs are
+//! how furniture speaks to its reader, how lists and forms are built, and what they are called in some thirty languages
+//! (`vocabulary.txt`).
+
+mod block;
+mod characters;
+mod credits;
+mod date;
+mod doubt;
+mod duplicates;
+mod ending;
+mod furniture;
+mod glued;
+mod headline;
+mod lists;
+mod markdown;
+mod opening;
+mod paragraphs;
+mod sections;
+mod speech;
+mod stamps;
+#[cfg(test)]
+mod tests;
+mod trim;
+mod vocabulary;
+mod writers;
+
+use super::Cleaned;
+use block::Block;
+use furniture::Kind;
+
+/// Bytes of a body beyond which one pass must do.
+const LONGEST: usize = 2_000_000;
+
+/// Title, body and date of the article in a text that may hold a page's furniture too.
+///
+/// Text that is clean already comes back as it is, spaces aside: cleaning twice is cleaning once.
+pub fn clean(text: &str) -> Cleaned {
+    let mut cleaned = once(text);
+    // What one pass takes away changes who stands beside whom; two or three passes settle it. A text too long to be an article is
+    // refused later anyway.
+    let passes = if cleaned.body.len() > LONGEST { 0 } else { 3 };
+    for _ in 0..passes {
+        let again = once(&joined(&cleaned));
+        if again.title == cleaned.title && again.body == cleaned.body {
+            break;
+        }
+        cleaned = Cleaned {
+            date: cleaned.date.take().or(again.date),
+            title: again.title,
+            body: again.body,
+        };
+    }
+    cleaned
+}
+
+fn joined(cleaned: &Cleaned) -> String {
+    match &cleaned.title {
+        Some(title) => format!("{title}\n\n{}", cleaned.body),
+        None => cleaned.body.clone(),
+    }
+}
+
+fn once(text: &str) -> Cleaned {
+    let text = characters::normalise(text);
+    let (front, text) = markdown::front_matter(&text);
+    let mut paragraphs = paragraphs::split(text);
+    glued::unglue(&mut paragraphs);
+    let (blocks, mut kinds): (Vec<Block>, Vec<Kind>) = paragraphs
+        .into_iter()
+        .flat_map(|paragraph| trim::paragraph(paragraph.text))
+        .unzip();
+    sections::Page::new(&blocks, &mut kinds).settle();
+    let kept: Vec<bool> = kinds.iter().map(|kind| !kind.is_furniture()).collect();
+    let repeated = duplicates::repeated(&blocks, &kept);
+    let date = front
+        .date
+        .as_deref()
+        .and_then(date::find)
+        .or_else(|| stated_date(&blocks, &kinds));
+    let mut article: Vec<(&Block, Kind)> = Vec::new();
+    for ((block, kind), (keep, again)) in blocks.iter().zip(&kinds).zip(kept.iter().zip(&repeated))
+    {
+        if *keep && !*again {
+            article.push((block, *kind));
+        }
+    }
+    let title = front.title.or_else(|| take_title(&mut article, &blocks));
+    let body: Vec<&str> = article
+        .iter()
+        .map(|(block, _)| block.text.as_str())
+        .collect();
+    Cleaned {
+        title,
+        body: body.join("\n\n"),
+        date,
+    }
+}
+
+/// Takes the headline out of the article: its first line, or one that the page doubles right after a lead.
+fn take_title(article: &mut Vec<(&Block, Kind)>, page: &[Block]) -> Option<String> {
+    let prose = article.iter().any(|(_, kind)| *kind == Kind::Prose);
+    let doubled = |block: &Block| {
+        page.iter()
+            .filter(|other| headline::same(&other.text, &block.text))
+            .take(2)
+            .count()
+            == 2
+    };
+    let at = match article.as_slice() {
+        [(_, Kind::Line), ..] if prose => 0,
+        // A headline that asks.
+        [(first, _), (next, _), ..]
+            if first.text.ends_with(['?', '!'])
+                && first.len() <= 18
+                && next.len() > first.len()
+                && !first.words.iter().all(|w| w.quoted) =>
+        {
+            0
+        }
+        [(_, Kind::Prose), (second, Kind::Line), ..] if second.len() >= 4 && doubled(second) => 1,
+        _ => return None,
+    };
+    let (block, _) = article.remove(at);
+    Some(headline::trimmed(&block.text).to_owned())
+}
+
+/// The date of a line that says when the article was published, or of a dateline.
+fn stated_date(blocks: &[Block], kinds: &[Kind]) -> Option<String> {
+    let first = kinds
+        .iter()
+        .position(|kind| *kind == Kind::Prose)
+        .unwrap_or(kinds.len());
+    blocks
+        .iter()
+        .zip(kinds)
+        .take(first + 1)
+        .find_map(|(block, kind)| {
+            let labelled = block.iter().any(|w| {
+                matches!(
+                    w,
+                    "published" | "updated" | "posted" | "by" | "modified" | "date"
+                )
+            });
+            if *kind == Kind::Prose {
+                // "MOSCOW, November 12, 2024 – …".
+                let line: String = block.text.chars().take(60).collect();
+                let (dateline, _) = line
+                    .split_once(['–', '—'])
+                    .or_else(|| line.split_once(" - "))?;
+                date::find(dateline)
+            } else if block.len() <= 20 && (labelled || block.word(0).len() <= 2) {
+                date::find(&block.text)
+            } else {
+                None
+            }
+        })
+}
+
+/// Whether a line by itself is a byline, a date, a share row or other furniture.
+pub fn is_furniture(line: &str) -> bool {
+    furniture::judge(&Block::new(line.to_owned())).is_furniture()
+}
+
+/// `text` as one line: spaces folded, controls and direction marks dropped.
+pub fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        let start = out.len();
+        if start > 0 {
+            out.push(' ');
+        }
+        let word_start = out.len();
+        out.extend(word.chars().filter(|c| !characters::dropped(*c)));
+        if out.len() == word_start {
+            out.truncate(start);
+        }
+    }
+    out
+}
+
+/// Whether two lines are equal up to case, spaces, punctuation and a site's name at the end ("… | The Example Times").
+pub fn same_line(a: &str, b: &str) -> bool {
+    headline::same(a, b)
+}
