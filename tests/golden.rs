@@ -205,7 +205,8 @@ fn the_shipped_weights_give_the_training_codes_numbers() {
             );
         }
     }
-    // In 8 bits the last bit of a float decides now and then which integer an input becomes: agreement is close, not exact.
+    // In 8 bits the last bit of a float decides which integer an input becomes, and from layer to layer that grows to the size of
+    // the rounding itself (up to 0.15 between the 8-bit and the float column of the fixture). The kernels' own test is exact.
     let model = shipped(Engine::Native);
     for article in &golden.articles {
         let pair = lay_out(article, &model);
@@ -217,7 +218,14 @@ fn the_shipped_weights_give_the_training_codes_numbers() {
             .copied()
             .collect();
         let off = furthest(&logits(reading), &expected);
-        assert!(off < 0.15, "{off} {:?}", article.title);
+        assert!(off < 0.3, "{off} {:?}", article.title);
+        let best = |logits: &[f32; 4]| (0..4).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
+        assert_eq!(
+            best(&reading.stance),
+            best(&article.stance_int8),
+            "{:?}",
+            article.title
+        );
     }
 }
 
