@@ -309,8 +309,11 @@ pub(super) fn slogan(block: &Block) -> bool {
         block.word(0),
         "serving" | "since" | "est" | "established" | "founded" | "printed" | "published"
     );
-    opens
-        && block.len() <= 14
+    // "Reporting the coast since 1998".
+    let n = block.len();
+    let done = n <= 10 && block.word(0).ends_with("ing") && n >= 2 && block.word(n - 2) == "since";
+    (opens || done)
+        && n <= 14
         && block
             .iter()
             .any(|w| year(w) || w.len() == 4 && w.starts_with("18"))

@@ -220,6 +220,11 @@ pub(super) fn settle(blocks: &[Block], kinds: &mut [Kind]) {
             let edge = i >= last && i > 0;
             let score = own + f32::from(sides) * 0.4 + if edge { 0.25 } else { 0.0 };
             let words = blocks.get(i).map_or(0, Block::len) as f32;
+            let score = if sides == 2 && words <= 14.0 {
+                score + 0.7
+            } else {
+                score
+            };
             let bar = if kind == Kind::Prose {
                 2.6 + ((words - 25.0) / 25.0).clamp(0.0, 0.75)
             } else {

@@ -74,7 +74,7 @@ pub(super) fn settle(blocks: &[Block], kinds: &mut [Kind]) {
             let cried = block.text.ends_with('!') && !block.words.iter().any(|w| w.quoted);
             let alone = shared == 0 && (verbless(block) || cried || far && !narrates(block));
             let own = confides(block) && !confiding;
-            let remark = comments && (remarked(blocks, kinds, i) || shared <= 1 && !reports(block));
+            let remark = comments && remarked(blocks, kinds, i);
             if written || !keep && (alone || own || asks(block) && shared <= 1) || remark {
                 drop(kinds, i);
             } else if keep {
@@ -279,4 +279,29 @@ fn asks(block: &Block) -> bool {
         )
     });
     block.len() <= 25 && fields >= 2 && modal && !reports(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::article::clean::clean;
+
+    const STORY: &str = "Crews and owners of the ferries sat down on Monday for the first time in a month, the mediator said.\n\nThe crews want night shifts to end at two. The owners have offered three.\n\nA second session is planned for Thursday on the mainland.";
+
+    #[test]
+    fn remarks_and_lines_on_the_writer_are_not_the_article() {
+        for tail in [
+            "2 Comments\nseadog · 3 hours ago\nMy uncle sailed with them for years and nobody ever paid him a night.\nReply",
+            "Share\nOla Brandt teaches maritime law at the University of Lumo and advises unions on disputes.",
+            "Tags: ferries\nQuiet reading from the outer shore, every Sunday.\nSign up",
+        ] {
+            assert_eq!(clean(&format!("{STORY}\n\n{tail}")).body, STORY, "{tail}");
+        }
+    }
+
+    #[test]
+    fn a_last_paragraph_behind_furniture_stays() {
+        let last = "Outpatients should come by bus.";
+        let page = format!("{STORY}\n\nAdvertisement\n\n{last}\n\nTags: ferries");
+        assert!(clean(&page).body.ends_with(last));
+    }
 }

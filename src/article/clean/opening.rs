@@ -33,6 +33,9 @@ pub(super) fn settle(blocks: &[Block], kinds: &mut [Kind]) {
                 .is_some_and(|k| k.is_furniture())
         };
         let beside = furniture(i.checked_sub(1)) || furniture(Some(i + 1));
+        let labelled = i.checked_sub(1).is_some_and(|j| {
+            kinds.get(j) == Some(&Kind::Line) && blocks.get(j).is_some_and(|b| b.len() <= 4)
+        });
         let Some(block) = blocks.get(i) else { break };
         let n = shared(i, Kind::Prose);
         // Its own headline stands right above it.
@@ -52,7 +55,7 @@ pub(super) fn settle(blocks: &[Block], kinds: &mut [Kind]) {
                 && blocks.get(j).is_some_and(|b| b.len() >= block.len())
         });
         let foreign = beside && longer && block.len() <= 60 && (above || strange);
-        if !(foreign || beside && longer && about_writer(blocks, i, &cohesion)) {
+        if !(foreign || (beside || labelled) && longer && about_writer(blocks, i, &cohesion)) {
             break;
         }
         drop(kinds, i);
@@ -130,6 +133,28 @@ pub(super) fn headline(blocks: &[Block], kinds: &mut [Kind]) {
             && (j..headline).any(|k| kinds.get(k).copied().is_some_and(Kind::is_furniture));
         if apart || weak && (j < headline || j > headline && beside) {
             drop(kinds, j);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::article::clean::clean;
+
+    const TITLE: &str = "Ferry crews and owners sit down again";
+    const STORY: &str = "Crews and owners of the ferries sat down on Monday for the first time in a month, the mediator said, in a room above the harbour office.\n\nThe crews want night shifts to end at two. The owners have offered three.";
+
+    #[test]
+    fn sentences_above_the_headline_are_not_the_article() {
+        for head in [
+            "Accept\nStorage of this kind is needed for the basic functions of any page.\nDeny",
+            "Ola Brandt is a reporter covering the coast.\nFollow",
+            "Coast Dispatch – News from both shores\nMenu\nLatest Politics Culture Letters Jobs",
+            "Serving the outer islands since 1884\nMenu",
+        ] {
+            let cleaned = clean(&format!("{head}\n\n{TITLE}\n\n{STORY}"));
+            assert_eq!(cleaned.title.as_deref(), Some(TITLE), "{head}");
+            assert_eq!(cleaned.body, STORY, "{head}");
         }
     }
 }

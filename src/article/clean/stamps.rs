@@ -211,3 +211,19 @@ pub(super) fn date_only(block: &Block) -> bool {
         && block.text.contains(|c: char| c.is_ascii_digit())
         && block.iter().all(dated)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, stamp};
+
+    #[test]
+    fn a_name_with_a_date_is_a_stamp_and_a_dateline_is_not() {
+        let is = |text: &str| stamp(&Block::new(text.to_owned()));
+        assert!(is("Ola Brandt | 4 Mar 2024"));
+        assert!(is("seadog · 3 hours ago"));
+        assert!(is("Ola B 2 days ago"));
+        assert!(is("5 min read"));
+        assert!(!is("LUMO, 4 March - Ferries sailed"));
+        assert!(!is("16:05"));
+    }
+}

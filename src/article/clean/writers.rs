@@ -174,3 +174,27 @@ pub(super) fn biography(blocks: &[Block], i: usize) -> bool {
     });
     present && (trade >= 2 || trade >= 1 && (pen || block.len() <= 30))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Cohesion, Kind, about_writer};
+
+    fn written(texts: [&str; 2]) -> bool {
+        let blocks = texts.map(|t| Block::new(t.to_owned()));
+        about_writer(&blocks, 1, &Cohesion::new(&blocks, &[Kind::Prose; 2]))
+    }
+
+    #[test]
+    fn a_stranger_who_writes_is_the_author_and_a_person_of_the_story_is_not() {
+        let bio = "Ola Brandt writes on ports and fishing from Lumo.";
+        assert!(written(["The ferries sailed again on Monday.", bio]));
+        assert!(!written([
+            "Brandt, a poet, was on the first ferry on Monday.",
+            bio
+        ]));
+        assert!(!written([
+            "The ferries sailed again on Monday.",
+            "Saudi Arabia is the largest buyer of the ferries that the yard builds."
+        ]));
+    }
+}
