@@ -1,7 +1,5 @@
 //! Two kinds of failure: an [`Error`] ends the run; an [`ArticleError`] is data, a record of one article that could not be read.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 
 /// What ends a run. The message says what to do.
@@ -17,14 +15,6 @@ pub enum Error {
     /// The results cannot be written.
     #[error("cannot write the results: {0}")]
     Output(#[source] std::io::Error),
-    /// A file that the run itself needs (not an article) cannot be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
 }
 
 /// The crate's result.

@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use crate::article::{CleanOptions, Raw};
-use crate::batch;
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::model::Model;
 use crate::output::{Labels, Record, Sink, Source};
-use crate::stance::{self, Claim, DEFAULT_CLAIM, Pair, Stance, Tokens};
+use crate::stance::{self, Claim, DEFAULT_CLAIM, Stance, Tokens};
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
@@ -33,9 +32,9 @@ pub struct Options {
     pub clean: CleanOptions,
     /// Tokens of an article to read at most; `None` reads it whole.
     pub truncate: Option<usize>,
-    /// Tokens of a batch.
+    /// Tokens that are in the encoder at once, about.
     pub batch_tokens: usize,
-    /// Articles of a batch at most.
+    /// Articles, times claims, of a batch at most.
     pub batch_size: usize,
     /// Computing threads; 0 is one a core.
     pub threads: usize,
@@ -86,7 +85,14 @@ struct Prepared {
 struct Ready {
     source: Source,
     tokens: Tokens,
-    pairs: Vec<(String, Pair)>,
+    /// The record's own claim; without it the run's are asked.
+    own: Option<Claim>,
+}
+
+impl Ready {
+    fn claims<'a>(&'a self, asked: &'a [Claim]) -> &'a [Claim] {
+        self.own.as_ref().map_or(asked, std::slice::from_ref)
+    }
 }
 
 /// Answers every article of `raws` into `sink`, in order; `watch` hears the totals after each batch.
@@ -131,8 +137,7 @@ pub fn run(
                 let chunk: Vec<Raw> = once(first).chain(found.try_iter()).take(CHUNK).collect();
                 let chunk = pool.install(|| {
                     let raws = chunk.into_par_iter();
-                    raws.map(|raw| prepare(raw, claims, model, options))
-                        .collect()
+                    raws.map(|raw| prepare(raw, model, options)).collect()
                 });
                 if to_model.send(chunk).is_err() {
                     return;
@@ -140,16 +145,28 @@ pub fn run(
             }
         });
         for chunk in prepared {
-            let pairs: Vec<(&Tokens, &Pair)> = chunk
+            let mut questions = chunk
                 .iter()
                 .filter_map(|p| p.outcome.as_ref().ok())
-                .flat_map(|ready| ready.pairs.iter().map(|(_, pair)| (&ready.tokens, pair)))
-                .collect();
-            let mut verdicts = Vec::with_capacity(pairs.len());
-            let costs = pairs.iter().map(|(_, pair)| pair.cost());
-            for range in batch::by_budget(costs, options.batch_tokens, options.batch_size) {
-                verdicts.extend(pool.install(|| stance::read(&pairs[range], model))?);
+                .flat_map(|ready| ready.claims(claims).iter().map(move |claim| (ready, claim)))
+                .peekable();
+            let mut verdicts = Vec::new();
+            while questions.peek().is_some() {
+                // Laid out only now: claims times articles may be many more than a batch.
+                let (mut batch, mut cost) = (Vec::new(), 0);
+                while cost < options.batch_tokens.max(1) && batch.len() < options.batch_size.max(1)
+                {
+                    let Some((ready, claim)) = questions.next() else {
+                        break;
+                    };
+                    let pair = ready.tokens.pair(claim, model);
+                    cost += pair.cost();
+                    batch.push((&ready.tokens, pair));
+                }
+                verdicts
+                    .extend(pool.install(|| stance::read(&batch, options.batch_tokens, model))?);
             }
+            drop(questions);
             let mut verdicts = verdicts.into_iter();
             for article in chunk {
                 totals.articles += 1;
@@ -159,14 +176,14 @@ pub fn run(
                         vec![Record::error(article.id, error)]
                     }
                     Ok(ready) => ready
-                        .pairs
-                        .into_iter()
+                        .claims(claims)
+                        .iter()
                         .zip(verdicts.by_ref())
-                        .map(|((claim, _), verdict)| {
+                        .map(|(claim, verdict)| {
                             *totals.stances.entry(verdict.stance).or_default() += 1;
                             Record::answer(
                                 ready.source.clone(),
-                                claim,
+                                claim.text.clone(),
                                 verdict,
                                 &options.labels,
                                 model.manifest().id(),
@@ -191,9 +208,9 @@ pub fn run(
 }
 
 /// Cleans, tokenises and lays out one article. Should that panic on some text, the text has an error and the run goes on.
-fn prepare(raw: Raw, claims: &[Claim], model: &Model, options: &Options) -> Prepared {
+fn prepare(raw: Raw, model: &Model, options: &Options) -> Prepared {
     let id = raw.id.clone();
-    let outcome = catch_unwind(AssertUnwindSafe(|| ready(raw, claims, model, options)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| ready(raw, model, options)));
     let outcome = outcome.unwrap_or_else(|_| {
         let message = "this text made the program itself fail; please report it";
         Err(ArticleError::new(ArticleErrorKind::Malformed, message))
@@ -201,12 +218,7 @@ fn prepare(raw: Raw, claims: &[Claim], model: &Model, options: &Options) -> Prep
     Prepared { id, outcome }
 }
 
-fn ready(
-    raw: Raw,
-    claims: &[Claim],
-    model: &Model,
-    options: &Options,
-) -> std::result::Result<Ready, ArticleError> {
+fn ready(raw: Raw, model: &Model, options: &Options) -> std::result::Result<Ready, ArticleError> {
     let article = raw.clean(&options.clean)?;
     let tokens = Tokens::new(&article, model, options.truncate)?;
     let own = match &article.claim {
@@ -216,11 +228,6 @@ fn ready(
         ),
         None => None,
     };
-    let asked = own.as_ref().map_or(claims, std::slice::from_ref);
-    let pairs = asked
-        .iter()
-        .map(|claim| (claim.text.clone(), tokens.pair(claim, model)))
-        .collect();
     Ok(Ready {
         source: Source {
             id: article.id,
@@ -229,6 +236,6 @@ fn ready(
             language: article.language,
         },
         tokens,
-        pairs,
+        own,
     })
 }

@@ -15,7 +15,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::article::{Article, sentences};
-use crate::error::{ArticleError, ArticleErrorKind, Result};
+use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::kernel;
 use crate::model::manifest::Input;
 use crate::model::{Model, Reading, Window};
@@ -97,6 +97,8 @@ pub struct Verdict {
 pub struct Tokens {
     text: String,
     title: Option<Sentence>,
+    /// Whether the title fits a window whole and is judged as one sentence; else its sentences are in `body` too.
+    title_fits: bool,
     body: Vec<Sentence>,
     truncated: bool,
 }
@@ -140,10 +142,23 @@ impl Claim {
     /// Tokenises `text` for `model`.
     ///
     /// # Errors
-    /// [`crate::Error::Model`] when the tokenizer fails.
+    /// [`Error::Usage`] when it has no words or more tokens than the model takes; [`Error::Model`] when the tokenizer fails.
     pub fn new(text: &str, model: &Model) -> Result<Self> {
-        let mut ids = model.tokenizer().encode(text)?;
-        ids.truncate(model.manifest().input.claim);
+        if !text.contains(char::is_alphanumeric) {
+            return Err(Error::Usage(format!(
+                "the claim `{}` has no words",
+                text.trim()
+            )));
+        }
+        let ids = model.tokenizer().encode(text)?;
+        let most = model.manifest().input.claim;
+        if ids.len() > most {
+            let start: String = text.chars().take(40).collect();
+            return Err(Error::Usage(format!(
+                "the claim `{start}…` has {} tokens, the model takes {most}: shorten it",
+                ids.len()
+            )));
+        }
         Ok(Self {
             text: text.to_owned(),
             ids,
@@ -178,11 +193,19 @@ impl Tokens {
             0 => None,
             end => encode(0..end)?,
         };
-        let mut tokens = title.as_ref().map_or(0, |t| t.ids.len());
+        // A title too long for its place is cut there, and read whole as part of the body.
+        let title_fits = title
+            .as_ref()
+            .is_some_and(|t| t.ids.len() <= model.manifest().input.title);
+        let body_start = if title_fits { title_end } else { 0 };
+        let mut tokens = title
+            .as_ref()
+            .filter(|_| title_fits)
+            .map_or(0, |t| t.ids.len());
         let mut truncated = false;
         let mut body = Vec::new();
-        for at in sentences::split(&text[title_end..]) {
-            let Some(sentence) = encode(title_end + at.start..title_end + at.end)? else {
+        for at in sentences::split(&text[body_start..]) {
+            let Some(sentence) = encode(body_start + at.start..body_start + at.end)? else {
                 continue;
             };
             tokens += sentence.ids.len();
@@ -198,6 +221,7 @@ impl Tokens {
         Ok(Self {
             text,
             title,
+            title_fits,
             body,
             truncated,
         })
@@ -230,7 +254,7 @@ impl Tokens {
             spans: Vec::new(),
         };
         let mut window = blank();
-        if let Some(title) = &self.title {
+        if let Some(title) = self.title.as_ref().filter(|_| self.title_fits) {
             window.spans.push(title_start..open.len() - 1);
             spans.push(title.at.clone());
         }
@@ -255,21 +279,18 @@ impl Tokens {
     }
 
     fn tokens(&self) -> usize {
-        self.title
-            .iter()
-            .chain(&self.body)
-            .map(|s| s.ids.len())
-            .sum()
+        let title = self.title.iter().filter(|_| self.title_fits);
+        title.chain(&self.body).map(|s| s.ids.len()).sum()
     }
 }
 
-/// Reads a batch of articles laid out for their claims.
+/// Reads a batch of articles laid out for their claims, with at most about `tokens` tokens in the encoder at once.
 ///
 /// # Errors
 /// [`crate::Error::Model`] when the device fails.
-pub fn read(batch: &[(&Tokens, &Pair)], model: &Model) -> Result<Vec<Verdict>> {
+pub fn read(batch: &[(&Tokens, Pair)], tokens: usize, model: &Model) -> Result<Vec<Verdict>> {
     let windows: Vec<&[Window]> = batch.iter().map(|(_, pair)| &pair.windows[..]).collect();
-    let readings = model.read(&windows)?;
+    let readings = model.read(&windows, tokens)?;
     Ok(batch
         .iter()
         .zip(readings)

@@ -260,6 +260,116 @@ fn an_output_that_cannot_be_written_fails_before_the_model_loads() {
 }
 
 #[test]
+fn a_run_never_reads_its_own_output() {
+    let folder = TempDir::new().unwrap();
+    let article = fs::read_to_string(path("data/wire/lighthouse.txt")).unwrap();
+    for i in 0..100 {
+        fs::write(folder.path().join(format!("{i}.txt")), &article).unwrap();
+    }
+    let place = folder.path().to_str().unwrap();
+    let out = folder.path().join("zz.jsonl");
+    let ran = run(&[
+        "classify",
+        place,
+        "--truncate",
+        "1",
+        "-o",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 100);
+
+    // Redirected by the shell, the output lies in the folder as well.
+    let redirected = folder.path().join("yy.jsonl");
+    let status = std::process::Command::new(assert_cmd::cargo::cargo_bin("tidings"))
+        .args([
+            "classify",
+            "-q",
+            "--truncate",
+            "1",
+            &format!("{place}/*.txt"),
+            &format!("{place}/yy*"),
+        ])
+        .stdout(fs::File::create(&redirected).unwrap())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(
+        fs::read_to_string(&redirected).unwrap().lines().count(),
+        100
+    );
+}
+
+#[test]
+fn an_old_output_survives_a_run_that_cannot_begin() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("a.jsonl");
+    let out = out.to_str().unwrap();
+    assert_eq!(
+        run(&["classify", "wire", "-o", out, "--model", "no-such-model"]).code,
+        3
+    );
+    assert!(!folder.path().join("a.jsonl").exists());
+    fs::write(out, "precious").unwrap();
+    let ran = run(&[
+        "classify",
+        "wire",
+        "-o",
+        out,
+        "--force",
+        "--model",
+        "no-such-model",
+    ]);
+    assert_eq!(ran.code, 3);
+    assert_eq!(fs::read_to_string(out).unwrap(), "precious");
+}
+
+#[test]
+fn a_claim_that_cannot_be_asked_whole_is_refused() {
+    let long = "and so on ".repeat(40);
+    let ran = run(&["classify", "wire", "--claim", &long]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("shorten it"), "{}", ran.err);
+    assert_eq!(run(&["classify", "wire", "--claim", "..."]).code, 2);
+    let record =
+        format!("{{\"text\":\"The ministers will meet on Monday.\",\"claim\":\"{long}\"}}");
+    let ran = run_with(&["classify", "-"], record.as_bytes());
+    assert_eq!(ran.records()[0]["error"]["kind"], "malformed");
+}
+
+#[test]
+fn a_long_title_is_read_to_its_end() {
+    let filler = "The harbour was quiet and the gulls were asleep. ".repeat(8);
+    let first = |end: &str| {
+        let record =
+            serde_json::json!({ "title": format!("{filler}{end}"), "text": "" }).to_string();
+        run_with(&["classify", "-"], record.as_bytes())
+            .records()
+            .remove(0)["scores"]
+            .clone()
+    };
+    assert_ne!(
+        first("The talks open on Monday."),
+        first("Bananas are cheap again.")
+    );
+}
+
+#[test]
+fn a_full_disk_is_an_error_of_its_own() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    for args in [
+        &["classify", "wire", "--format", "jsonl", "-o", "/dev/full"][..],
+        &["classify", "wire", "--format", "csv", "-o", "/dev/full"],
+    ] {
+        let ran = run(args);
+        assert_eq!(ran.code, 3);
+        assert!(ran.err.contains("cannot write the results"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_table_for_people_cannot_be_steered_by_an_article() {
     let ran = run(&[
         "classify",
@@ -290,8 +400,14 @@ fn special_tokens_in_an_article_are_only_text() {
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
+    for format in ["jsonl", "csv", "table"] {
+        closed_pipe(format);
+    }
+}
+
+fn closed_pipe(format: &str) {
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("tidings"))
-        .args(["classify", "-", "--batch-size", "1"])
+        .args(["classify", "-", "--batch-size", "1", "--format", format])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,7 +1,9 @@
 //! Alone = together: an article's record is the same bytes alone, in any batch, in any order, with any number of threads.
 
-use tidings::article::Raw;
+use std::fs;
+
 use tidings::article::read::{ReadOptions, Reader, sources};
+use tidings::article::{Content, Raw};
 use tidings::model::store::EMBEDDED;
 use tidings::output::JsonLines;
 use tidings::{Device, Engine, Files, Model, Options};
@@ -11,7 +13,24 @@ use crate::path;
 fn articles() -> Vec<Raw> {
     let folders = ["wire", "noisy", "pages", "records"]
         .map(|f| path("data").join(f).to_str().unwrap().to_owned());
-    Reader::new(sources(&folders).unwrap(), ReadOptions::default()).collect()
+    let mut raws: Vec<Raw> =
+        Reader::new(sources(&folders).unwrap(), ReadOptions::default()).collect();
+    // One of a dozen windows, so that articles are cut between batches too.
+    let long = fs::read_to_string(path("data/wire/grain-analysis.txt")).unwrap();
+    let long: String = (1..4)
+        .map(|part| long.replace('.', &format!(", in part {part}.")))
+        .collect();
+    raws.insert(
+        3,
+        Raw {
+            id: "long".to_owned(),
+            title: None,
+            date: None,
+            claim: None,
+            content: Ok(Content::Text(long)),
+        },
+    );
+    raws
 }
 
 fn lines(raws: Vec<Raw>, model: &Model, options: &Options) -> Vec<String> {
@@ -63,6 +82,13 @@ fn a_record_is_the_same_bytes_in_any_company() {
         ..options(64, 2)
     };
     assert_eq!(lines(raws.clone(), &model, &small), alone);
+
+    // More articles than are prepared in one go.
+    let many: Vec<Raw> = std::iter::repeat_n(raws.clone(), 3).flatten().collect();
+    assert_eq!(
+        lines(many, &model, &options(7, 2)),
+        [&alone[..], &alone, &alone].concat()
+    );
 
     let mut backwards = raws;
     backwards.reverse();

@@ -22,7 +22,7 @@ Examples:
   tidings classify news/ --claim \"Talks between A and B are imminent.\"
   tidings extract page.html                         the text that the model would read
 
-Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 model not available.";
+Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 no model, or results that could not be written.";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -72,7 +72,11 @@ pub struct Classify {
     #[command(flatten)]
     pub input: Input,
 
-    /// Write to this file instead of standard output; its extension (.jsonl, .csv) decides the format
+    /// Read articles in any language, though the model may not know it
+    #[arg(long, help_heading = "Input")]
+    pub any_language: bool,
+
+    /// Write to this file instead of standard output (`-`); its extension (.jsonl, .csv) decides the format
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
@@ -99,14 +103,8 @@ pub struct Classify {
     #[command(flatten)]
     pub model: ModelArgs,
 
-    /// Computing threads [default: one a core]
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 0,
-        hide_default_value = true,
-        help_heading = "Model"
-    )]
+    /// Computing threads; 0 is one a core
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads, help_heading = "Model")]
     pub threads: usize,
 
     /// Tokens that the model reads at once: more memory for a little more speed; never changes a result
@@ -117,7 +115,8 @@ pub struct Classify {
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Model")]
     pub batch_size: usize,
 
-    /// Read at most this many tokens of each article (whole sentences); without it articles are read whole
+    /// Read only about the first N tokens of each article (whole sentences, at least the title and one); without it articles are read
+    /// whole
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub truncate: Option<usize>,
 }
@@ -157,10 +156,6 @@ pub struct Input {
         help_heading = "Input"
     )]
     pub max_chars: usize,
-
-    /// Read articles in any language, though the model may not know it
-    #[arg(long, help_heading = "Input")]
-    pub any_language: bool,
 }
 
 impl Input {
@@ -232,7 +227,7 @@ pub enum DeviceArg {
     Cpu,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum EngineArg {
     Native,
     Float,
@@ -269,4 +264,12 @@ pub enum Models {
         #[arg(default_value = EMBEDDED)]
         model: String,
     },
+}
+
+/// More threads than any machine has would only stand in each other's way.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n <= 1024 => Ok(n),
+        _ => Err("a number from 0 to 1024".to_owned()),
+    }
 }

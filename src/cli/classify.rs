@@ -1,42 +1,94 @@
 //! `tidings classify`: the batch runner.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::fs;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tidings::article::CleanOptions;
-use tidings::article::read::Reader;
-use tidings::output::{Csv, JsonLines, Labels, Sink, Table};
-use tidings::stance::DEFAULT_CLAIM;
+use tidings::article::read::{ReadOptions, Reader};
+use tidings::output::Labels;
+use tidings::stance::{Claim, DEFAULT_CLAIM};
 use tidings::{Device, Engine, Error, Files, Model, Options, Result, Totals};
 
-use super::args::{Classify, DeviceArg, EngineArg, Format};
-use super::{Outcome, inputs};
+use super::args::{Classify, DeviceArg, EngineArg};
+use super::destination::Destination;
+use super::{Outcome, inputs, say};
 
 /// Runs the command.
 pub fn run(args: &Classify) -> Result<Outcome> {
     let sources = inputs(&args.paths, "classify")?;
-    let mut options = Options {
-        claims: claims(args)?,
-        labels: Labels::parse(&args.labels)?,
+    let claims = claims(args)?;
+    let labels = Labels::parse(&args.labels)?;
+    // Before the model: a path that cannot be written should fail in the first moment, not after an hour.
+    let destination = Destination::open(args, &sources)?;
+    let (files, model) = match load(args) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            destination.abandon();
+            return Err(error);
+        }
+    };
+    let languages = match args.any_language {
+        true => Vec::new(),
+        false => files.manifest.languages.clone(),
+    };
+    let options = Options {
+        claims,
+        labels,
         clean: CleanOptions {
             max_chars: args.input.max_chars,
-            languages: Vec::new(),
+            languages,
         },
         truncate: args.truncate,
         batch_tokens: args.batch_tokens,
         batch_size: args.batch_size,
         threads: args.threads,
     };
-    // Before the model: a path that cannot be written should fail in the first moment, not after an hour.
-    let mut sink = open_sink(args, &options)?;
-
-    let files = Files::open(&args.model.model)?;
-    if !args.input.any_language {
-        options.clean.languages = files.manifest.languages.clone();
+    for claim in &options.claims {
+        if let Err(error) = Claim::new(claim, &model) {
+            destination.abandon();
+            return Err(error);
+        }
     }
+    if args.verbose {
+        say(&format!(
+            "model {}, {:?} engine on the CPU ({:?}), claims: {}",
+            files.manifest.id(),
+            args.model.engine,
+            tidings::kernel::Isa::best(),
+            options.claims.join(" | "),
+        ));
+    }
+    let usual = match &options.claims[..] {
+        [only] => Some(only.clone()),
+        _ => None,
+    };
+    let skip = destination.handle();
+    let mut sink = destination.begin(&options.labels, usual)?;
+    let bar = progress(args);
+    let articles = Reader::new(
+        sources,
+        ReadOptions {
+            skip,
+            ..args.input.read_options()
+        },
+    );
+    let mut watch = |totals: &Totals| show(&bar, totals, &options);
+    let totals = tidings::run(articles, &model, &options, sink.as_mut(), &mut watch)?;
+    bar.finish_and_clear();
+    if !args.quiet {
+        say(&summary(&totals));
+    }
+    Ok(if totals.failed() == 0 {
+        Outcome::Done
+    } else {
+        Outcome::SomeFailed
+    })
+}
+
+fn load(args: &Classify) -> Result<(Files, Model)> {
+    let files = Files::open(&args.model.model)?;
     let device = match args.model.device {
         DeviceArg::Auto => Device::Auto,
         DeviceArg::Cpu => Device::Cpu,
@@ -47,121 +99,26 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         EngineArg::Reference => Engine::Reference,
     };
     let model = Model::load(&files, device, engine)?;
-    if args.verbose {
-        eprintln!(
-            "model {}, {engine:?} engine on the CPU ({:?}), claims: {}",
-            files.manifest.id(),
-            tidings::kernel::Isa::best(),
-            options.claims.join(" | "),
-        );
-    }
-
-    let bar = progress(args);
-    let articles = Reader::new(sources, args.input.read_options());
-    let totals = tidings::run(articles, &model, &options, sink.as_mut(), &mut |totals| {
-        show(&bar, totals, &options)
-    })?;
-    bar.finish_and_clear();
-    if !args.quiet {
-        eprintln!("{}", summary(&totals));
-    }
-    Ok(if totals.failed() == 0 {
-        Outcome::Done
-    } else {
-        Outcome::SomeFailed
-    })
+    Ok((files, model))
 }
 
 fn claims(args: &Classify) -> Result<Vec<String>> {
     let mut claims = args.claim.clone();
     if let Some(path) = &args.claims {
-        let text = fs::read_to_string(path).map_err(|source| Error::Io {
-            path: path.clone(),
-            source,
+        let text = fs::read_to_string(path).map_err(|e| {
+            Error::Usage(format!("cannot read the claims in {}: {e}", path.display()))
         })?;
-        claims.extend(
-            text.lines()
-                .map(str::trim)
-                .filter(|l| !l.is_empty() && !l.starts_with('#'))
-                .map(String::from),
-        );
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+        let lines = lines.filter(|l| !l.is_empty() && !l.starts_with('#'));
+        claims.extend(lines.map(String::from));
         if claims.is_empty() {
             return Err(Error::Usage(format!("{} holds no claim", path.display())));
         }
-    }
-    if claims.iter().any(|c| c.trim().is_empty()) {
-        return Err(Error::Usage("an empty --claim asks nothing".to_owned()));
     }
     if claims.is_empty() {
         claims.push(DEFAULT_CLAIM.to_owned());
     }
     Ok(claims)
-}
-
-fn open_sink(args: &Classify, options: &Options) -> Result<Box<dyn Sink>> {
-    let format = match (args.format, &args.output) {
-        (Some(format), _) => format,
-        (None, Some(path)) => match path.extension().and_then(|e| e.to_str()) {
-            Some("jsonl" | "ndjson") => Format::Jsonl,
-            Some("csv") => Format::Csv,
-            _ => {
-                return Err(Error::Usage(format!(
-                    "{}: the extension decides the format; use .jsonl or .csv, or say --format",
-                    path.display()
-                )));
-            }
-        },
-        (None, None) if io::stdout().is_terminal() => Format::Table,
-        (None, None) => Format::Jsonl,
-    };
-    let out: Box<dyn Write> = match &args.output {
-        Some(path) => Box::new(BufWriter::new(create(path, args)?)),
-        // Line by line on a terminal: each row is worth seeing at once.
-        None if format == Format::Table => Box::new(io::stdout().lock()),
-        None => Box::new(BufWriter::new(io::stdout().lock())),
-    };
-    Ok(match format {
-        Format::Table => {
-            let width =
-                terminal_size::terminal_size().map_or(100, |(w, _)| usize::from(w.0).min(140));
-            // Colour on a terminal that wants it: NO_COLOR, CLICOLOR and TERM have their say.
-            let choice = anstream::AutoStream::choice(&io::stdout());
-            let colour = args.output.is_none() && choice != anstream::ColorChoice::Never;
-            let usual = match &options.claims[..] {
-                [only] => Some(only.clone()),
-                _ => None,
-            };
-            Box::new(Table::new(out, width, &options.labels, usual, colour))
-        }
-        Format::Jsonl => Box::new(JsonLines(out)),
-        Format::Csv => Box::new(Csv::new(out)),
-    })
-}
-
-fn create(path: &Path, args: &Classify) -> Result<fs::File> {
-    let same = |input: &String| match (fs::canonicalize(input), fs::canonicalize(path)) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    };
-    if args.paths.iter().any(same) {
-        return Err(Error::Usage(format!(
-            "{} is both input and output",
-            path.display()
-        )));
-    }
-    let mut open = OpenOptions::new();
-    open.write(true);
-    if args.force {
-        open.create(true).truncate(true);
-    } else {
-        open.create_new(true);
-    }
-    open.open(path).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Error::Usage(format!("{} exists; --force replaces it", path.display()))
-        }
-        _ => Error::Usage(format!("cannot write {}: {source}", path.display())),
-    })
 }
 
 /// A bar on standard error, unless results or nobody are on that terminal.

@@ -26,18 +26,23 @@ pub fn run(args: &Extract) -> Result<Outcome> {
         several |= articles.peek().is_some();
         match raw.clean(&clean) {
             Ok(article) if args.json => as_json(&mut out, &article),
-            Ok(article) if several => writeln!(out, "=== {id}\n{}\n", article.text()),
+            Ok(article) if several => writeln!(
+                out,
+                "=== {}\n{}\n",
+                tidings::output::plain(&id),
+                article.text()
+            ),
             Ok(article) => writeln!(out, "{}", article.text()),
             Err(error) => {
                 outcome = Outcome::SomeFailed;
                 if args.json {
                     writeln!(out, "{}", json!({ "id": id, "error": error }))
                 } else {
-                    eprintln!(
+                    super::say(&format!(
                         "{}: {}",
                         tidings::output::plain(&id),
                         tidings::output::plain(&error.message)
-                    );
+                    ));
                     Ok(())
                 }
             }

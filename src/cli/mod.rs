@@ -2,14 +2,13 @@
 //!
 //! Results go to standard output, all else to standard error.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 pub mod args;
 mod classify;
+mod destination;
 mod extract;
 mod models;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -33,8 +32,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Extract(args) => extract::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "tidings", &mut io::stdout());
-            Ok(Outcome::Done)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tidings", &mut script);
+            let written = io::stdout().write_all(&script).map_err(Error::Output);
+            written.map(|()| Outcome::Done)
         }
     };
     match outcome {
@@ -43,17 +44,21 @@ pub fn run(cli: Cli) -> ExitCode {
         // The reader of our output has seen enough (`| head`).
         Err(Error::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("{}error:{} {error}", ERROR.render(), ERROR.render_reset());
+            say(&format!("{ERROR}error:{ERROR:#} {error}"));
             ExitCode::from(match error {
                 Error::Usage(_) => 2,
-                Error::Model(_) => 3,
-                _ => 1,
+                _ => 3,
             })
         }
     }
 }
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+/// Says something on standard error; if nobody can hear it, the work still counts.
+fn say(text: &str) {
+    writeln!(anstream::stderr(), "{text}").ok();
+}
 
 /// Sources for `paths`; none at all means standard input, unless a person sits there.
 fn inputs(paths: &[String], command: &str) -> Result<Vec<Source>> {

@@ -1,10 +1,11 @@
-//! The float parts of an encoder, written so that the compiler vectorises them and every processor computes the same bytes.
+//! The float parts of an encoder, written so that the compiler vectorises them and, but for the attention products, which are the
+//! `gemm` crate's, every processor computes the same bytes.
 //!
 //! Each loop is compiled for several instruction sets by [`multiversion`], which picks one at run time; what it calls is
 //! `inline(always)`, so that it is compiled along.
 //!
-//! Sums that run along a vector use 16 lanes in a fixed order ([`sum`]); everything else is element-wise. There is no fused
-//! multiply-add: it would round differently where a processor lacks it.
+//! Sums that run along a vector use 16 lanes in a fixed order ([`sum`]); everything else is element-wise. There is no
+//! fused multiply-add: it would round differently where a processor lacks it.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -35,7 +36,7 @@ fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 ///
 /// Cephes' `expf`: `x = n ln 2 + r`, a polynomial in `r`, and `n` added to the exponent.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     let clamped = x.max(-87.0);
     let n = (clamped * std::f32::consts::LOG2_E).round_ties_even();
     let r = clamped - n * 0.693_359_4 - n * -2.121_944_4e-4;

@@ -38,45 +38,76 @@ impl Head {
         })
     }
 
-    /// Reads one article from the states `[tokens][width]` of its windows, in order.
-    pub fn read(&self, windows: &[Window], states: &[f32]) -> Reading {
+    /// Takes one window's states `[tokens][width]` into an article's pool; windows come in order.
+    pub fn pool(&self, window: &Window, states: &[f32], pool: &mut Pool) {
         let width = self.width;
-        let mut evidence = Vec::new();
-        let mut pooled = Vec::new(); // for each span: [C ; h]
-        let mut start = 0;
-        for window in windows {
-            let states = &states[start * width..][..window.ids.len() * width];
-            for span in &window.spans {
-                let at = pooled.len();
-                pooled.extend_from_slice(&states[..width]);
-                pooled.resize(at + 2 * width, 0.0);
-                let mean = &mut pooled[at + width..];
-                for row in states[span.start * width..span.end * width].chunks_exact(width) {
-                    for (m, v) in mean.iter_mut().zip(row) {
-                        *m += v;
-                    }
+        let first = &states[..width];
+        for span in &window.spans {
+            let mut mean = vec![0f32; width];
+            for row in states[span.start * width..span.end * width].chunks_exact(width) {
+                for (m, v) in mean.iter_mut().zip(row) {
+                    *m += v;
                 }
-                for m in mean.iter_mut() {
-                    *m /= span.len() as f32;
-                }
-                evidence.extend(kernel::dense(mean, &self.evidence, &self.evidence_bias));
             }
-            start += window.ids.len();
-        }
-        let mut share = evidence.clone();
-        kernel::softmax(&mut share);
-        let mut x = vec![0f32; 2 * width];
-        for (share, pooled) in share.iter().zip(pooled.chunks_exact(2 * width)) {
-            for (x, v) in x.iter_mut().zip(pooled) {
-                *x += share * v;
+            for m in &mut mean {
+                *m /= span.len() as f32;
+            }
+            for logit in kernel::dense(&mean, &self.evidence, &self.evidence_bias) {
+                pool.add(logit, first, &mean);
             }
         }
+    }
+
+    /// What the pooled article says.
+    pub fn read(&self, pool: Pool) -> Reading {
+        let x: Vec<f32> = pool.sum.iter().map(|v| v / pool.total).collect();
         let mut x = kernel::dense(&x, &self.dense, &self.dense_bias);
         kernel::gelu(&mut x);
         let logits = kernel::dense(&x, &self.out, &self.out_bias);
         Reading {
             stance: [logits[0], logits[1], logits[2], logits[3]],
-            evidence,
+            evidence: pool.evidence,
+        }
+    }
+}
+
+/// `Σ aC` and `Σ ah` of an article so far, in one pass and in memory that does not grow with the article but for one logit a
+/// sentence (the running softmax of Milakov and Gimelshein 2018, arXiv 1805.02867).
+pub struct Pool {
+    evidence: Vec<f32>,
+    /// The largest logit so far.
+    top: f32,
+    /// `Σ exp(e - top)`.
+    total: f32,
+    /// `Σ exp(e - top) · [C ; h]`.
+    sum: Vec<f32>,
+}
+
+impl Pool {
+    /// Nothing yet.
+    pub fn new(width: usize) -> Self {
+        Self {
+            evidence: Vec::new(),
+            top: f32::NEG_INFINITY,
+            total: 0.0,
+            sum: vec![0.0; 2 * width],
+        }
+    }
+
+    fn add(&mut self, logit: f32, first: &[f32], mean: &[f32]) {
+        self.evidence.push(logit);
+        if logit > self.top {
+            let shrink = kernel::exp(self.top - logit);
+            self.top = logit;
+            self.total *= shrink;
+            for v in &mut self.sum {
+                *v *= shrink;
+            }
+        }
+        let share = kernel::exp(logit - self.top);
+        self.total += share;
+        for (sum, v) in self.sum.iter_mut().zip(first.iter().chain(mean)) {
+            *sum += share * v;
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Manifest {
     pub tokenizer_sha256: String,
     /// File name of the encoder's configuration (Hugging Face's `config.json`).
     pub config: String,
+    /// SHA-256 of the configuration, in hexadecimal.
+    pub config_sha256: String,
     /// Meaning of the four stance logits, in order.
     pub labels: Vec<Stance>,
     /// The logits are divided by it before the softmax.

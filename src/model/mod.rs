@@ -21,8 +21,9 @@ pub use self::manifest::Manifest;
 pub use self::store::Files;
 pub use self::tokenizer::Tokenizer;
 
-use self::head::Head;
+use self::head::{Head, Pool};
 use self::weights::Weights;
+use crate::batch;
 use crate::error::{Error, Result};
 
 /// One input of the encoder.
@@ -143,21 +144,29 @@ impl Model {
 
     /// Reads a batch: each item is the windows of one article and claim.
     ///
+    /// At most about `tokens` tokens are in the encoder at once, however long an article is; that never changes a result.
+    ///
     /// # Errors
     /// [`Error::Model`] when the device fails.
-    pub fn read(&self, articles: &[&[Window]]) -> Result<Vec<Reading>> {
-        let windows: Vec<&Window> = articles.iter().copied().flatten().collect();
-        let states = self.encode(&windows)?;
-        let mut start = 0;
-        Ok(articles
+    pub fn read(&self, articles: &[&[Window]], tokens: usize) -> Result<Vec<Reading>> {
+        let windows: Vec<(usize, &Window)> = articles
             .iter()
-            .map(|windows| {
-                let length = windows.iter().map(|w| w.ids.len()).sum::<usize>() * self.width;
-                let reading = self.head.read(windows, &states[start..start + length]);
-                start += length;
-                reading
-            })
-            .collect())
+            .enumerate()
+            .flat_map(|(article, windows)| windows.iter().map(move |w| (article, w)))
+            .collect();
+        let mut pools: Vec<Pool> = articles.iter().map(|_| Pool::new(self.width)).collect();
+        let costs = windows.iter().map(|(_, w)| w.ids.len());
+        for range in batch::by_budget(costs, tokens) {
+            let group = &windows[range];
+            let states = self.encode(&group.iter().map(|(_, w)| *w).collect::<Vec<_>>())?;
+            let mut rest = &states[..];
+            for (article, window) in group {
+                let (states, after) = rest.split_at(window.ids.len() * self.width);
+                self.head.pool(window, states, &mut pools[*article]);
+                rest = after;
+            }
+        }
+        Ok(pools.into_iter().map(|pool| self.head.read(pool)).collect())
     }
 }
 

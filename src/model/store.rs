@@ -60,6 +60,7 @@ impl Files {
                 &self.tokenizer,
                 &manifest.tokenizer_sha256,
             ),
+            (&manifest.config, &self.config, &manifest.config_sha256),
         ] {
             let found = sha256(bytes);
             if !found.eq_ignore_ascii_case(expected) {

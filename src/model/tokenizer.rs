@@ -23,6 +23,15 @@ impl Tokenizer {
         if found != words {
             return Err(fail(format!("{found} words, but the encoder has {words}")));
         }
+        if let Some((word, id)) = inner
+            .get_vocab(true)
+            .iter()
+            .find(|(_, id)| **id as usize >= words)
+        {
+            return Err(fail(format!(
+                "`{word}` has the id {id}, past the encoder's {words} words"
+            )));
+        }
         let id = |token: &str| {
             inner
                 .token_to_id(token)

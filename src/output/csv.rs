@@ -46,9 +46,7 @@ impl<W: Write> Csv<W> {
             "error_kind",
             "error_message",
         ];
-        self.rows
-            .write_record(names.chain(last))
-            .map_err(io::Error::from)
+        self.rows.write_record(names.chain(last)).map_err(io_error)
     }
 }
 
@@ -83,12 +81,20 @@ impl<W: Write> Sink for Csv<W> {
         }
         self.rows
             .write_record(cells.iter().map(|c| c.as_bytes()))
-            .map_err(io::Error::from)
+            .map_err(io_error)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.header()?;
         self.rows.flush()
+    }
+}
+
+/// The writer's own error, whose kind (a closed pipe, say) the csv crate's conversion would hide.
+fn io_error(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -152,9 +152,9 @@ impl Labels {
         distinct.sort_unstable();
         distinct.dedup();
         match <[String; 4]>::try_from(names) {
-            Ok(four) if distinct.len() == 4 && four.iter().all(|n| !n.is_empty()) => Ok(Self(four)),
+            Ok(four) if distinct.len() == 4 && four.iter().all(|n| is_name(n)) => Ok(Self(four)),
             _ => Err(Error::Usage(format!(
-                "labels `{text}`: give `imminent`, `generic`, or four different names for supports,refutes,discusses,unrelated"
+                "labels `{text}`: give `imminent`, `generic`, or four different names of up to 24 characters for supports,refutes,discusses,unrelated"
             ))),
         }
     }
@@ -163,6 +163,11 @@ impl Labels {
     pub fn name(&self, stance: Stance) -> &str {
         &self.0[stance as usize]
     }
+}
+
+/// Something to show, of a width that fits a column.
+fn is_name(label: &str) -> bool {
+    !label.is_empty() && label.chars().count() <= 24 && !label.contains(char::is_control)
 }
 
 /// Four decimals: what a record shows, and no more than it can mean.

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::{Answer, Labels, Outcome, Record, Sink};
 use crate::stance::Stance;
@@ -52,7 +52,7 @@ impl<W: Write> Table<W> {
             answer.scores.0[answer.stance as usize].1,
             self.dress(Style::new().dimmed()),
         );
-        let label = fit(&answer.label, self.label_width);
+        let label = fit(&plain(&answer.label), self.label_width);
         let colour = self.dress(style(answer.stance));
         let indent = self.label_width + 8;
         let room = self.width - indent;
@@ -60,7 +60,7 @@ impl<W: Write> Table<W> {
         writeln!(
             self.out,
             "{colour}{label}{}{colour:#}  {:>3.0}%  {}",
-            " ".repeat(self.label_width - label.width()),
+            " ".repeat(self.label_width.saturating_sub(label.width())),
             score * 100.0,
             fit(&plain(title), room),
         )?;
@@ -154,14 +154,15 @@ fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let mut used = 1;
-    let kept: String = text
-        .chars()
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= width
-        })
-        .collect();
+    // A prefix's width is measured whole: some letters join with the next.
+    let mut kept = String::new();
+    for c in text.chars() {
+        kept.push(c);
+        if kept.width() + 1 > width {
+            kept.pop();
+            break;
+        }
+    }
     format!("{}…", kept.trim_end())
 }
 

@@ -29,6 +29,7 @@ weights_sha256 = "{weights}"
 tokenizer = "tokenizer.json"
 tokenizer_sha256 = "{tokenizer}"
 config = "config.json"
+config_sha256 = "{config}"
 labels = {labels}
 temperature = {temperature}
 
@@ -115,7 +116,8 @@ def write_manifest(out, **more):
         window=256, claim=64, title=48, labels=json.dumps(LABELS),
     )
     values.update(more)
-    values.update(weights=sha256(out / "model.safetensors"), tokenizer=sha256(out / "tokenizer.json"))
+    values.update(weights=sha256(out / "model.safetensors"), tokenizer=sha256(out / "tokenizer.json"),
+                  config=sha256(out / "config.json"))
     (out / "manifest.toml").write_text(MANIFEST.format(**values))
 
 

@@ -101,14 +101,15 @@ fn drop(kinds: &mut [Kind], i: usize) {
 fn blurbs(kinds: &mut [Kind], blocks: &[Block], first: usize) {
     for i in (first + 1..kinds.len()).rev() {
         let kind = |j: usize| kinds.get(j).copied();
+        let second_above = i.checked_sub(2).and_then(kind);
         let short = blocks.get(i).is_some_and(|b| b.len() <= 45);
         let signed = kind(i) == Some(Kind::Prose)
             && kind(i - 1) == Some(Kind::Line)
             && kind(i + 1) == Some(Kind::Stamp);
         // Of its own kind: the list goes on below, or a heading stands above.
-        let listed = i >= 2 && kind(i - 2) == Some(Kind::Line)
+        let listed = second_above == Some(Kind::Line)
             || matches!(kind(i + 2), Some(Kind::Line | Kind::Junk))
-                && kind(i - 2) == Some(Kind::Stamp);
+                && second_above == Some(Kind::Stamp);
         let last = !kinds.iter().skip(i + 1).any(|k| *k == Kind::Prose);
         if short && signed && listed && last {
             let above = (first + 1..i)

@@ -115,6 +115,10 @@ impl Fields {
                     ArticleErrorKind::Empty,
                     format!("its field `{name}` is null"),
                 ),
+                // A feed of headlines: the title is what there is to read.
+                None if self.text.is_none() && find(record, &self.title, TITLE).is_some() => {
+                    return Ok(Content::Text(String::new()));
+                }
                 None => self.no_text(record.keys().map(String::as_str)),
             });
         };

@@ -288,7 +288,8 @@ fn parse(
             &decoded
         }
     };
-    match serde_json::from_str(text) {
+    // Files that were put together keep their byte order marks in the middle.
+    match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
         Ok(serde_json::Value::Object(record)) => Ok(record),
         Ok(other) => Err(malformed(format!(
             "{where_} is {}, not an object",

@@ -30,6 +30,9 @@ mod walk;
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use same_file::Handle;
 
 use super::Raw;
 use crate::error::{ArticleError, ArticleErrorKind};
@@ -54,6 +57,8 @@ pub struct ReadOptions {
     pub date_field: Option<String>,
     /// Most bytes of one article (a file or a record), after decompression.
     pub max_bytes: u64,
+    /// A file that is passed over wherever it is found: the run's own output.
+    pub skip: Option<Arc<Handle>>,
 }
 
 impl Default for ReadOptions {
@@ -66,6 +71,7 @@ impl Default for ReadOptions {
             claim_field: None,
             date_field: None,
             max_bytes: 64_000_000,
+            skip: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use flate2::bufread::MultiGzDecoder;
+use same_file::Handle;
 
 use super::{
     Fields, InputFormat, ReadOptions, failure, json, malformed, table, too_large, unreadable, walk,
@@ -54,6 +55,10 @@ pub(super) fn failed(id: String, error: ArticleError) -> Articles {
 /// The articles of the file at `path`.
 pub(super) fn file(path: &Path, options: &ReadOptions) -> Articles {
     let id = walk::id(path);
+    let is_skipped = |skip: &Handle| Handle::from_path(path).is_ok_and(|found| found == *skip);
+    if options.skip.as_deref().is_some_and(is_skipped) {
+        return Box::new(std::iter::empty());
+    }
     match File::open(path) {
         Ok(file) => stream(&id, Box::new(file), options),
         Err(error) => failed(id, unreadable(error)),
