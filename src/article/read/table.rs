@@ -66,6 +66,8 @@ enum Row {
     /// As many cells as this.
     Whole(usize),
     TooLarge,
+    /// The file ended within a quoted cell that had gone on over lines.
+    Torn,
 }
 
 impl Rows {
@@ -106,6 +108,7 @@ impl Rows {
     /// Reads a row into `cells` and `ends`; past `max_bytes` it is skipped, the cells thrown away as they come.
     fn read_row(&mut self) -> io::Result<Row> {
         let (mut bytes, mut cells, mut ends, mut fits) = (0_u64, 0, 0, true);
+        let (mut quotes, first_line) = (0_usize, self.lines);
         loop {
             let available = match self.input.fill_buf() {
                 Ok(available) => available,
@@ -119,6 +122,8 @@ impl Rows {
             );
             let consumed = available.get(..read).unwrap_or_default();
             self.lines += memchr::memchr_iter(b'\n', consumed).count() as u64;
+            quotes += memchr::memchr_iter(b'"', consumed).count();
+            let at_end = available.is_empty();
             self.input.consume(read);
             bytes += read as u64;
             fits &= bytes <= self.container.max_bytes;
@@ -132,6 +137,12 @@ impl Rows {
                 }
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
                     (cells, ends) = (0, 0);
+                }
+                // Quotes come in pairs unless one was never closed and took every following row into its cell.
+                ReadRecordResult::Record
+                    if at_end && quotes % 2 == 1 && self.lines > first_line =>
+                {
+                    return Ok(Row::Torn);
                 }
                 ReadRecordResult::Record if fits => return Ok(Row::Whole(ends)),
                 ReadRecordResult::Record => return Ok(Row::TooLarge),
@@ -207,6 +218,12 @@ impl Iterator for Rows {
                     }
                 }
                 Ok((line, Row::Whole(count))) => return Some(self.row(line, count)),
+                Ok((line, Row::Torn)) => {
+                    self.done = true;
+                    let message =
+                        format!("a quote opened in the row of line {line} is never closed");
+                    return Some(failure(self.container.place(line), malformed(message)));
+                }
                 Ok((line, Row::TooLarge)) => {
                     // Without a header nothing that follows can be read.
                     self.done = self.header.is_empty();

@@ -171,6 +171,22 @@ fn a_row_with_the_wrong_number_of_cells_is_one_error() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_is_said() {
+    let raws = read("a.csv", "id,text\na,One.\nb,\"Two.\nc,Three.\nd,Four.\n");
+    assert_eq!(
+        brief(&raws),
+        pairs(&[("a", "One."), ("a.csv#3", "Malformed")])
+    );
+    assert!(message(&raws[1]).contains("never closed"));
+    // An inch sign in the last cell is no such quote.
+    let raws = read("a.csv", "id,text\na,\"One.\nTwo.\"\nb,A 5\" pipe.");
+    assert_eq!(
+        brief(&raws),
+        pairs(&[("a", "One.\nTwo."), ("b", "A 5\" pipe.")])
+    );
+}
+
+#[test]
 fn fields_are_found_by_their_usual_names_or_the_given_ones() {
     let record = r#"{"custom_id": "x", "Headline": "T", "articleBody": "One.", "published": "2026-03-01", "claim": " It rains. ", "text": null}"#;
     let raws = read("-", record);
