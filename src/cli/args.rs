@@ -177,9 +177,13 @@ impl Input {
 pub enum InputFormatArg {
     /// By extension, else by looking inside
     Auto,
+    /// Plain text or Markdown, an article a file
     Text,
+    /// A page a file
     Html,
+    /// JSON Lines, or a JSON array of records
     Jsonl,
+    /// CSV or TSV with a header
     Csv,
 }
 
