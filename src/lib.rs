@@ -1,16 +1,17 @@
 //! Tidings reads news articles with a local transformer and says, for each, where it stands on a claim, and which sentences say so.
 //!
-//! ```no_run
-//! use tidings::article::read::{ReadOptions, Reader, sources};
+//! ```
+//! use tidings::article::read::{ReadOptions, Reader, Source};
 //! use tidings::output::JsonLines;
 //! use tidings::{Device, Engine, Files, Model, Options};
 //!
 //! # fn main() -> tidings::Result<()> {
 //! let model = Model::load(&Files::open("stance-en-small")?, Device::Auto, Engine::Native)?;
-//! let articles = Reader::new(sources(&["articles/".to_owned()])?, ReadOptions::default());
-//! let mut out = JsonLines(std::io::stdout());
-//! let totals = tidings::run(articles, &model, &Options::default(), &mut out, &mut |_| ())?;
-//! assert_eq!(totals.failed(), 0);
+//! let input = br#"{"title": "River talks called off", "text": "Arvenia said on Monday that no talks are planned."}"#;
+//! let articles = Reader::with_stdin(vec![Source::Stdin], ReadOptions::default(), Box::new(&input[..]));
+//! let mut records = Vec::new();
+//! tidings::run(articles, &model, &Options::default(), &mut JsonLines(&mut records), &mut |_| ())?;
+//! assert!(String::from_utf8_lossy(&records).contains("\"label\":\"not-imminent\""));
 //! # Ok(())
 //! # }
 //! ```

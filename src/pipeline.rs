@@ -207,7 +207,7 @@ pub fn run(
     Ok(totals)
 }
 
-/// Cleans, tokenises and lays out one article. Should that panic on some text, the text has an error and the run goes on.
+/// Cleans and tokenises one article. Should that panic on some text, the text has an error and the run goes on.
 fn prepare(raw: Raw, model: &Model, options: &Options) -> Prepared {
     let id = raw.id.clone();
     let outcome = catch_unwind(AssertUnwindSafe(|| ready(raw, model, options)));

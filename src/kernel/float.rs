@@ -150,7 +150,7 @@ fn layer_norm_row(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
 
 /// Sum of three embedding rows for each token, layer-normalised: `word(token, out)` writes the token's own row.
 ///
-/// `positions` and `types` are tables `[n][width]`; `places` gives each token's row in them.
+/// A token is its id, its row in `positions` and its row in `types`; both are tables `[n][width]`.
 pub fn embed(
     tokens: &[(u32, usize, usize)],
     word: impl Fn(u32, &mut [f32]) + Sync,
