@@ -1,25 +1,38 @@
-//! Reader → clean and tokenise → model and writer: three stages that overlap, joined by bounded channels, in input order throughout.
+//! Reader → clean and tokenise → model → writer: four stages that overlap, joined by bounded channels, in input order throughout.
 //!
-//! All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run inside it.
+//! Nothing grows with the input: a full channel, or a full [`Budget`] of bytes on their way, makes the stage before it wait, back to
+//! the reader. All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run
+//! inside it. An article that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can
+//! see that it is the same.
 
-use std::collections::BTreeMap;
-use std::iter::once;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
-use crate::article::{CleanOptions, Raw};
+use crate::article::{CleanOptions, Content, Fields, Raw};
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::model::Model;
-use crate::output::{Labels, Record, Sink, Source};
-use crate::stance::{self, Claim, DEFAULT_CLAIM, Stance, Tokens};
+use crate::output::{Entry, Labels, Record, Sink, Source};
+use crate::stance::{self, Claim, DEFAULT_CLAIM, Stance, Tokens, Verdict};
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
-/// Chunks that may wait for the model.
+/// Chunks that may wait for the model, and batches that may wait for the writer.
 const WAITING: usize = 2;
+/// Bytes of articles on their way from the reader through the model, about; a larger one goes alone.
+const IN_FLIGHT: usize = 32 << 20;
+/// Articles over this many bytes are cleaned one at a time: cleaning takes many times the text's size.
+const LARGE: usize = 256 << 10;
+/// How soon a run notices that it is to stop while it waits for input.
+const TICK: Duration = Duration::from_millis(50);
 
 /// How a run is done; nothing here changes a record but `claims`, `labels`, `clean` and `truncate`.
 #[derive(Debug, Clone)]
@@ -36,8 +49,12 @@ pub struct Options {
     pub batch_tokens: usize,
     /// Articles, times claims, of a batch at most.
     pub batch_size: usize,
+    /// How long an article may wait for others to fill its batch.
+    pub max_latency: Duration,
     /// Computing threads; 0 is one a core.
     pub threads: usize,
+    /// Set from outside (by a signal, say): the run then ends after the batch in hand.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for Options {
@@ -49,7 +66,9 @@ impl Default for Options {
             truncate: None,
             batch_tokens: 4096,
             batch_size: 64,
+            max_latency: Duration::ZERO,
             threads: 0,
+            stop: Arc::default(),
         }
     }
 }
@@ -57,8 +76,10 @@ impl Default for Options {
 /// What a run has done so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Totals {
-    /// Articles read, those with errors included.
+    /// Articles answered, those with errors included.
     pub articles: usize,
+    /// Articles that an earlier run had answered.
+    pub passed: usize,
     /// Records written.
     pub records: usize,
     /// Articles without an answer, by kind.
@@ -67,6 +88,8 @@ pub struct Totals {
     pub stances: BTreeMap<Stance, usize>,
     /// Since the start of the run.
     pub elapsed: Duration,
+    /// Whether [`Options::stop`] ended the run before the input did.
+    pub stopped: bool,
 }
 
 impl Totals {
@@ -76,10 +99,28 @@ impl Totals {
     }
 }
 
+/// An article as the reader gives it.
+struct Found {
+    raw: Raw,
+    /// An earlier run has answered it.
+    passed: bool,
+    permit: Permit,
+}
+
 /// An article on its way to the model.
 struct Prepared {
     id: String,
-    outcome: std::result::Result<Ready, ArticleError>,
+    digest: [u8; 32],
+    own_claim: bool,
+    fields: Option<Fields>,
+    outcome: Outcome,
+    permit: Permit,
+}
+
+enum Outcome {
+    Passed,
+    Failed(ArticleError),
+    Ready(Box<Ready>),
 }
 
 struct Ready {
@@ -89,18 +130,25 @@ struct Ready {
     own: Option<Claim>,
 }
 
-impl Ready {
+impl Prepared {
+    /// The claims that the model is asked.
     fn claims<'a>(&'a self, asked: &'a [Claim]) -> &'a [Claim] {
-        self.own.as_ref().map_or(asked, std::slice::from_ref)
+        match &self.outcome {
+            Outcome::Ready(ready) => ready.own.as_ref().map_or(asked, std::slice::from_ref),
+            _ => &[],
+        }
     }
 }
 
 /// Answers every article of `raws` into `sink`, in order; `watch` hears the totals after each batch.
 ///
+/// `raws` are read on a thread of their own, which is left behind when it waits for input that nobody needs any more.
+///
 /// # Errors
-/// [`Error::Model`] when the device fails, [`Error::Output`] when the sink does. An article never ends the run.
+/// [`Error::Model`] when the device fails, [`Error::Output`] when the sink does, [`Error::Usage`] when the sink continues another
+/// run of other articles. An article never ends the run.
 pub fn run(
-    raws: impl Iterator<Item = Raw> + Send,
+    raws: impl Iterator<Item = Raw> + Send + 'static,
     model: &Model,
     options: &Options,
     sink: &mut dyn Sink,
@@ -117,125 +165,381 @@ pub fn run(
         .iter()
         .map(|c| Claim::new(c, model))
         .collect::<Result<Vec<_>>>()?;
+    let stage = Stage {
+        model,
+        options,
+        pool: &pool,
+        claims: &claims,
+        large: Mutex::default(),
+        over: AtomicBool::default(),
+    };
     let mut totals = Totals::default();
 
-    std::thread::scope(|scope| -> Result<()> {
-        let (to_prepare, found) = mpsc::sync_channel::<Raw>(CHUNK);
-        let (to_model, prepared) = mpsc::sync_channel::<Vec<Prepared>>(WAITING);
-        let (pool, claims) = (&pool, &claims);
+    let (to_prepare, found) = sync_channel(CHUNK);
+    let (to_model, prepared) = sync_channel(WAITING);
+    let (to_writer, answered) = sync_channel(WAITING);
+    let passed = sink.passed();
+    let reader = thread::spawn(move || find(raws, passed, &to_prepare));
+    let whole = thread::scope(|scope| {
         // A stage whose receiver hung up stops: something after it failed, and says why itself.
-        scope.spawn(move || {
-            for raw in raws {
-                if to_prepare.send(raw).is_err() {
-                    return;
-                }
-            }
-        });
-        scope.spawn(move || {
-            // Whatever has been found by now, so that a slow source is answered article by article and a fast one in chunks.
-            while let Ok(first) = found.recv() {
-                let chunk: Vec<Raw> = once(first).chain(found.try_iter()).take(CHUNK).collect();
-                let chunk = pool.install(|| {
-                    let raws = chunk.into_par_iter();
-                    raws.map(|raw| prepare(raw, model, options)).collect()
-                });
-                if to_model.send(chunk).is_err() {
-                    return;
-                }
-            }
-        });
-        for chunk in prepared {
-            let mut questions = chunk
-                .iter()
-                .filter_map(|p| p.outcome.as_ref().ok())
-                .flat_map(|ready| ready.claims(claims).iter().map(move |claim| (ready, claim)))
-                .peekable();
-            let mut verdicts = Vec::new();
-            while questions.peek().is_some() {
-                // Laid out only now: claims times articles may be many more than a batch.
-                let (mut batch, mut cost) = (Vec::new(), 0);
-                while cost < options.batch_tokens.max(1) && batch.len() < options.batch_size.max(1)
-                {
-                    let Some((ready, claim)) = questions.next() else {
-                        break;
-                    };
-                    let pair = ready.tokens.pair(claim, model);
-                    cost += pair.cost();
-                    batch.push((&ready.tokens, pair));
-                }
-                verdicts
-                    .extend(pool.install(|| stance::read(&batch, options.batch_tokens, model))?);
-            }
-            drop(questions);
-            let mut verdicts = verdicts.into_iter();
-            for article in chunk {
-                totals.articles += 1;
-                let records = match article.outcome {
-                    Err(error) => {
-                        *totals.errors.entry(error.kind).or_default() += 1;
-                        vec![Record::error(article.id, error)]
-                    }
-                    Ok(ready) => ready
-                        .claims(claims)
-                        .iter()
-                        .zip(verdicts.by_ref())
-                        .map(|(claim, verdict)| {
-                            *totals.stances.entry(verdict.stance).or_default() += 1;
-                            Record::answer(
-                                ready.source.clone(),
-                                claim.text.clone(),
-                                verdict,
-                                &options.labels,
-                                model.manifest().id(),
-                            )
-                        })
-                        .collect(),
-                };
-                for record in records {
-                    sink.write(&record).map_err(Error::Output)?;
-                    totals.records += 1;
-                }
-            }
-            sink.flush().map_err(Error::Output)?;
+        let stage = &stage;
+        let preparing = scope.spawn(move || stage.prepare(found, to_model, reader));
+        let answering = scope.spawn(move || stage.answer(prepared, to_writer));
+        let mut told = |totals: &mut Totals| {
             totals.elapsed = begun.elapsed();
-            watch(&totals);
-        }
-        Ok(())
+            watch(totals);
+        };
+        let written = write(answered, stage, sink, &mut told, &mut totals);
+        stage.over.store(true, Ordering::Relaxed);
+        let failed = |_| {
+            Err(Error::Model(
+                "the program itself failed; please report it".to_owned(),
+            ))
+        };
+        let answered = answering.join().unwrap_or_else(failed);
+        let prepared = preparing.join().unwrap_or_else(failed);
+        written.and(Ok(answered? && prepared?))
     })?;
-    sink.flush().map_err(Error::Output)?;
     totals.elapsed = begun.elapsed();
+    totals.stopped = !whole;
     Ok(totals)
 }
 
-/// Cleans and tokenises one article. Should that panic on some text, the text has an error and the run goes on.
-fn prepare(raw: Raw, model: &Model, options: &Options) -> Prepared {
-    let id = raw.id.clone();
-    let outcome = catch_unwind(AssertUnwindSafe(|| ready(raw, model, options)));
-    let outcome = outcome.unwrap_or_else(|_| {
-        let message = "this text made the program itself fail; please report it";
-        Err(ArticleError::new(ArticleErrorKind::Malformed, message))
-    });
-    Prepared { id, outcome }
+/// Stage 1, on a thread of its own: finds articles until the next stage wants no more.
+fn find(
+    raws: impl Iterator<Item = Raw>,
+    mut passed: impl Iterator<Item = bool>,
+    to_prepare: &SyncSender<Found>,
+) {
+    let budget = Arc::new(Budget::default());
+    for raw in raws {
+        let permit = Budget::acquire(&budget, size(&raw));
+        let passed = passed.next().unwrap_or(false);
+        let found = Found {
+            raw,
+            passed,
+            permit,
+        };
+        if to_prepare.send(found).is_err() {
+            return;
+        }
+    }
 }
 
-fn ready(raw: Raw, model: &Model, options: &Options) -> std::result::Result<Ready, ArticleError> {
-    let article = raw.clean(&options.clean)?;
-    let tokens = Tokens::new(&article, model, options.truncate)?;
-    let own = match &article.claim {
-        Some(claim) => Some(
-            Claim::new(claim, model)
-                .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))?,
-        ),
-        None => None,
+/// What the middle stages share.
+struct Stage<'a> {
+    model: &'a Model,
+    options: &'a Options,
+    pool: &'a ThreadPool,
+    claims: &'a [Claim],
+    /// Held while a large article is cleaned.
+    large: Mutex<()>,
+    /// The writer has ended.
+    over: AtomicBool,
+}
+
+/// The articles of one batch, with the verdicts on each.
+type Answered = Vec<(Prepared, Vec<Verdict>)>;
+
+impl Stage<'_> {
+    fn stopped(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed) || self.over.load(Ordering::Relaxed)
+    }
+
+    /// Stage 2: cleans and tokenises whatever has been found by now, so that a slow source is answered article by article and a
+    /// fast one in chunks. Whether it came to the end.
+    fn prepare(
+        &self,
+        found: Receiver<Found>,
+        to_model: SyncSender<Vec<Prepared>>,
+        reader: thread::JoinHandle<()>,
+    ) -> Result<bool> {
+        loop {
+            let first = match found.recv_timeout(TICK) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) if !self.stopped() => continue,
+                Err(RecvTimeoutError::Timeout) => return Ok(false),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let until = Instant::now() + self.options.max_latency;
+            let mut chunk = vec![first];
+            while chunk.len() < CHUNK
+                && let Ok(next) =
+                    found.recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
+                chunk.push(next);
+            }
+            let chunk = self.pool.install(|| {
+                let found = chunk.into_par_iter();
+                found.map(|found| self.prepare_one(found)).collect()
+            });
+            if self.stopped() || to_model.send(chunk).is_err() {
+                return Ok(false);
+            }
+        }
+        // The reader has hung up: at the end of the input, unless it broke on it.
+        let failed = "reading the input made the program itself fail; please report it";
+        reader
+            .join()
+            .map(|()| true)
+            .map_err(|_| Error::Model(failed.to_owned()))
+    }
+
+    /// Cleans and tokenises one article. Should that panic on some text, the text has an error and the run goes on.
+    fn prepare_one(&self, found: Found) -> Prepared {
+        let Found {
+            mut raw,
+            passed,
+            mut permit,
+        } = found;
+        let (id, digest, own_claim) = (raw.id.clone(), digest(&raw), raw.claim.is_some());
+        let fields = raw.fields.take();
+        let outcome = if passed {
+            Outcome::Passed
+        } else {
+            let _alone = (size(&raw) > LARGE).then(|| lock(&self.large));
+            match catch_unwind(AssertUnwindSafe(|| self.ready(raw))) {
+                Ok(Ok(ready)) => Outcome::Ready(Box::new(ready)),
+                Ok(Err(error)) => Outcome::Failed(error),
+                Err(_) => Outcome::Failed(ArticleError::new(
+                    ArticleErrorKind::Malformed,
+                    "this text made the program itself fail; please report it",
+                )),
+            }
+        };
+        permit.shrink(match &outcome {
+            Outcome::Ready(ready) => ready.tokens.size(),
+            _ => 0,
+        });
+        Prepared {
+            id,
+            digest,
+            own_claim,
+            fields,
+            outcome,
+            permit,
+        }
+    }
+
+    fn ready(&self, raw: Raw) -> std::result::Result<Ready, ArticleError> {
+        let article = raw.clean(&self.options.clean)?;
+        let tokens = Tokens::new(&article, self.model, self.options.truncate)?;
+        let own = match &article.claim {
+            Some(claim) => Some(
+                Claim::new(claim, self.model)
+                    .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))?,
+            ),
+            None => None,
+        };
+        Ok(Ready {
+            source: Source {
+                id: article.id,
+                title: article.title,
+                date: article.date,
+                language: article.language,
+            },
+            tokens,
+            own,
+        })
+    }
+
+    /// Stage 3: asks the model, batch by batch, and hands on each article as soon as all its claims are answered. Whether it came
+    /// to the end.
+    fn answer(
+        &self,
+        prepared: Receiver<Vec<Prepared>>,
+        to_writer: SyncSender<Answered>,
+    ) -> Result<bool> {
+        for chunk in prepared {
+            let asked: Vec<usize> = chunk.iter().map(|p| p.claims(self.claims).len()).collect();
+            let questions: Vec<(usize, usize)> = (0..)
+                .zip(&asked)
+                .flat_map(|(article, &claims)| (0..claims).map(move |claim| (article, claim)))
+                .collect();
+            let mut chunk: VecDeque<Prepared> = chunk.into();
+            let mut asked: VecDeque<usize> = asked.into();
+            let mut verdicts: VecDeque<Verdict> = VecDeque::new();
+            let (mut next, mut sent) = (0, 0);
+            loop {
+                let mut answered = Answered::new();
+                while let Some(&claims) = asked.front()
+                    && claims <= verdicts.len()
+                    && let Some(mut article) = chunk.pop_front()
+                {
+                    asked.pop_front();
+                    article.permit.shrink(0);
+                    answered.push((article, verdicts.drain(..claims).collect()));
+                }
+                sent += answered.len();
+                if !answered.is_empty() && to_writer.send(answered).is_err() {
+                    return Ok(false);
+                }
+                if chunk.is_empty() {
+                    break;
+                }
+                if self.stopped() {
+                    return Ok(false);
+                }
+                // Laid out only now: claims times articles may be many more than a batch.
+                let (mut batch, mut cost) = (Vec::new(), 0);
+                while cost < self.options.batch_tokens.max(1)
+                    && batch.len() < self.options.batch_size.max(1)
+                    && let Some(&(article, claim)) = questions.get(next)
+                {
+                    next += 1;
+                    if let Some(article) = chunk.get(article - sent)
+                        && let Outcome::Ready(ready) = &article.outcome
+                        && let Some(claim) = article.claims(self.claims).get(claim)
+                    {
+                        let pair = ready.tokens.pair(claim, self.model);
+                        cost += pair.cost();
+                        batch.push((&ready.tokens, pair));
+                    }
+                }
+                verdicts.extend(
+                    self.pool
+                        .install(|| stance::read(&batch, self.options.batch_tokens, self.model))?,
+                );
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Stage 4, on the caller's thread: writes records batch by batch.
+fn write(
+    answered: Receiver<Answered>,
+    stage: &Stage<'_>,
+    sink: &mut dyn Sink,
+    watch: &mut dyn FnMut(&mut Totals),
+    totals: &mut Totals,
+) -> Result<()> {
+    for batch in answered {
+        for (article, verdicts) in batch {
+            let mut entry = Entry {
+                id: &article.id,
+                digest: article.digest,
+                own_claim: article.own_claim,
+                error: None,
+            };
+            match &article.outcome {
+                Outcome::Passed => {
+                    totals.passed += 1;
+                    sink.pass(&entry)?;
+                    continue;
+                }
+                Outcome::Failed(error) => {
+                    *totals.errors.entry(error.kind).or_default() += 1;
+                    entry.error = Some(error.kind);
+                    let record = Record::error(article.id.clone(), error.clone());
+                    let record = record.with_fields(article.fields.clone());
+                    sink.write(&record).map_err(Error::Output)?;
+                    totals.records += 1;
+                }
+                Outcome::Ready(ready) => {
+                    for (claim, verdict) in article.claims(stage.claims).iter().zip(verdicts) {
+                        *totals.stances.entry(verdict.stance).or_default() += 1;
+                        let record = Record::answer(
+                            ready.source.clone(),
+                            claim.text.clone(),
+                            verdict,
+                            &stage.options.labels,
+                            stage.model.manifest().id(),
+                        );
+                        let record = record.with_fields(article.fields.clone());
+                        sink.write(&record).map_err(Error::Output)?;
+                        totals.records += 1;
+                    }
+                }
+            }
+            totals.articles += 1;
+            sink.end(&entry)?;
+        }
+        sink.flush().map_err(Error::Output)?;
+        watch(totals);
+    }
+    sink.flush().map_err(Error::Output)
+}
+
+/// What tells one article from another: everything of it that was found.
+fn digest(raw: &Raw) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut add = |kind: u8, part: Option<&str>| {
+        let part = part.unwrap_or_default();
+        hash.update([kind]);
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
     };
-    Ok(Ready {
-        source: Source {
-            id: article.id,
-            title: article.title,
-            date: article.date,
-            language: article.language,
-        },
-        tokens,
-        own,
-    })
+    add(b'i', Some(&raw.id));
+    add(b't', raw.title.as_deref());
+    add(b'd', raw.date.as_deref());
+    add(b'c', raw.claim.as_deref());
+    add(b'f', raw.fields.as_ref().map(|fields| fields.0.as_str()));
+    match &raw.content {
+        Ok(Content::Text(text)) => add(b'T', Some(text)),
+        Ok(Content::Html(page)) => add(b'H', Some(page)),
+        Err(_) => add(b'E', None),
+    }
+    hash.finalize().into()
+}
+
+/// Bytes that an article takes, about.
+fn size(raw: &Raw) -> usize {
+    match &raw.content {
+        Ok(Content::Text(text) | Content::Html(text)) => text.len(),
+        Err(_) => 0,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What panicked while it held the lock has left nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes of articles that are on their way.
+#[derive(Debug, Default)]
+struct Budget {
+    used: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Budget {
+    /// Waits until there is room for `bytes`, or nothing else on its way.
+    fn acquire(this: &Arc<Self>, bytes: usize) -> Permit {
+        let mut used = lock(&this.used);
+        while *used > 0 && *used + bytes > IN_FLIGHT {
+            used = this
+                .freed
+                .wait(used)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *used += bytes;
+        Permit {
+            budget: this.clone(),
+            bytes,
+        }
+    }
+}
+
+/// Room in a [`Budget`]; dropped, it is free again.
+struct Permit {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Permit {
+    fn shrink(&mut self, bytes: usize) {
+        let freed = self.bytes.saturating_sub(bytes);
+        if freed > 0 {
+            *lock(&self.budget.used) -= freed;
+            self.bytes -= freed;
+            self.budget.freed.notify_all();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.shrink(0);
+    }
 }

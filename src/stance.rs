@@ -278,6 +278,13 @@ impl Tokens {
         Pair { windows, spans }
     }
 
+    /// Bytes that this takes in memory, about.
+    pub fn size(&self) -> usize {
+        let sentences = self.title.iter().chain(&self.body);
+        let ids = sentences.map(|s| size_of::<Sentence>() + s.ids.len() * size_of::<u32>());
+        self.text.len() + ids.sum::<usize>()
+    }
+
     fn tokens(&self) -> usize {
         let title = self.title.iter().filter(|_| self.title_fits);
         title.chain(&self.body).map(|s| s.ids.len()).sum()

@@ -28,6 +28,7 @@ fn articles() -> Vec<Raw> {
             date: None,
             claim: None,
             content: Ok(Content::Text(long)),
+            fields: None,
         },
     );
     raws

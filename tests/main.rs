@@ -7,6 +7,7 @@ mod cli;
 mod golden;
 mod invariance;
 mod robustness;
+mod runner;
 
 use std::path::PathBuf;
 

@@ -10,6 +10,10 @@ pub mod language;
 pub mod read;
 pub mod sentences;
 
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Error as _, Serialize, Serializer};
+use serde_json::value::RawValue;
+
 use crate::error::{ArticleError, ArticleErrorKind};
 
 /// An article as it was found: decoded to text, not yet cleaned.
@@ -25,6 +29,26 @@ pub struct Raw {
     pub claim: Option<String>,
     /// The text, or why there is none.
     pub content: Result<Content, ArticleError>,
+    /// The record's other fields, when they are kept ([`read::ReadOptions::passthrough`]).
+    pub fields: Option<Fields>,
+}
+
+/// Fields of a record that are not read but handed on: a JSON object on one line, every value as it stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fields(pub(crate) String);
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(String::from(Box::<str>::from(raw))))
+    }
 }
 
 /// Decoded text of one article.
@@ -89,7 +113,10 @@ impl Raw {
     /// What reading found already, or `empty`, `too-large`, `language`.
     pub fn clean(self, options: &CleanOptions) -> Result<Article, ArticleError> {
         let cleaned = match self.content? {
-            Content::Text(text) => clean::clean(&text),
+            Content::Text(text) => {
+                refuse_volumes(&text, options.max_chars)?;
+                clean::clean(&text)
+            }
             Content::Html(page) => html::extract(&page)?,
         };
         let title = self
@@ -149,6 +176,26 @@ impl Raw {
             }),
         }
     }
+}
+
+/// Cleaning takes time and memory: a text that cannot but be too long afterwards is refused before.
+fn refuse_volumes(text: &str, max_chars: usize) -> Result<(), ArticleError> {
+    /// No page has more around its article than this many times the article.
+    const PAGE: usize = 2;
+    let most = max_chars.saturating_mul(PAGE);
+    if text.len() <= most {
+        return Ok(());
+    }
+    let chars = text.chars().filter(|c| !c.is_whitespace()).count();
+    if chars <= most {
+        return Ok(());
+    }
+    Err(ArticleError::new(
+        ArticleErrorKind::TooLarge,
+        format!(
+            "{chars} characters, more than an article of {max_chars} (--max-chars) with a page around it"
+        ),
+    ))
 }
 
 fn join(first: &str, rest: &str) -> String {

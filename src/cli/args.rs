@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tidings::article::read::{InputFormat, ReadOptions};
+use tidings::article::read::{InputFormat, ReadOptions, Shard};
 use tidings::model::store::EMBEDDED;
 
 /// Reads news articles with a local transformer: where does each stand on a claim, and which sentences say so?
@@ -18,11 +18,13 @@ const EXAMPLES: &str = "\
 Examples:
   tidings classify articles/                        label a folder of articles
   tidings classify *.jsonl -o labels.jsonl          … of JSON Lines, into a file
+  tidings classify *.jsonl -o labels.jsonl --resume … going on where a run was ended
   cat page.html | tidings classify -                … from a pipe
   tidings classify news/ --claim \"Talks between A and B are imminent.\"
   tidings extract page.html                         the text that the model would read
 
-Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 no model, or results that could not be written.";
+Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 no model, or results that could not be written;
+130 or 143 interrupted.";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -44,7 +46,15 @@ pub enum Command {
 const CLASSIFY_HELP: &str = "\
 Labels (names for --claim's stance): imminent = supports, not-imminent = refutes, uncertain = discusses, unrelated.
 Input: text, Markdown, HTML, JSON Lines and JSON, CSV and TSV, each also .gz or .zst; folders are read recursively.
-An article that cannot be read becomes a record with an `error`; the run goes on and exits with 1.";
+An article that cannot be read becomes a record with an `error`; the run goes on and exits with 1.
+
+A run with -o can be killed at any moment and gone on with:
+  tidings classify news/ -o labels.jsonl --resume         nothing is lost, nothing is answered twice
+  tidings classify news/ -o labels.jsonl --retry-errors   asks again about articles that had only an error
+Beside labels.jsonl lies labels.jsonl.run, which says how far it goes and with which settings it was made.
+
+Many machines, one input (job N of 16): tidings classify news/ --shard N/16 -o labels-N.jsonl
+Under another program: … | tidings classify - --passthrough | …   one record a line as soon as it is answered";
 
 #[derive(Args)]
 pub struct Classify {
@@ -72,6 +82,10 @@ pub struct Classify {
     #[command(flatten)]
     pub input: Input,
 
+    /// Answer only the N-th of M parts of the articles, so that M runs share one input; the parts together are the whole
+    #[arg(long, value_name = "N/M", help_heading = "Input")]
+    pub shard: Option<Shard>,
+
     /// Read articles in any language, though the model may not know it
     #[arg(long, help_heading = "Input")]
     pub any_language: bool,
@@ -85,8 +99,20 @@ pub struct Classify {
     pub format: Option<Format>,
 
     /// Replace the output file if it exists
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["resume", "retry_errors"])]
     pub force: bool,
+
+    /// Go on with the output file where an earlier run ended, however it ended; begin it if there is none
+    #[arg(long, help_heading = "Output", requires = "output")]
+    pub resume: bool,
+
+    /// Write the output file anew with its errors tried again; articles that it does not answer yet are answered as well
+    #[arg(long, help_heading = "Output", requires = "output")]
+    pub retry_errors: bool,
+
+    /// Keep the other fields of input records, in the field `fields` of theirs
+    #[arg(long, help_heading = "Output")]
+    pub passthrough: bool,
 
     /// Say nothing on standard error but errors
     #[arg(short, long, help_heading = "Output")]
@@ -114,6 +140,10 @@ pub struct Classify {
     /// Articles that the model reads at once, at most; never changes a result
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Model")]
     pub batch_size: usize,
+
+    /// Milliseconds that an article may wait for others to fill its batch: for slow pipes; never changes a result
+    #[arg(long, value_name = "MS", default_value_t = 0, help_heading = "Model")]
+    pub max_latency: u64,
 
     /// Read only about the first N tokens of each article (whole sentences, at least the title and one); without it articles are read
     /// whole
@@ -173,7 +203,7 @@ impl Input {
     }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum InputFormatArg {
     /// By extension, else by looking inside
     Auto,
@@ -236,6 +266,7 @@ pub enum EngineArg {
     Native,
     Float,
     Reference,
+    Fake,
 }
 
 #[derive(Args)]

@@ -2,17 +2,23 @@
 
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
 use tidings::article::CleanOptions;
-use tidings::article::read::{ReadOptions, Reader};
+use tidings::article::read::{ReadOptions, Reader, Source, total_bytes};
 use tidings::output::Labels;
 use tidings::stance::{Claim, DEFAULT_CLAIM};
-use tidings::{Device, Engine, Error, Files, Model, Options, Result, Totals};
+use tidings::{Device, Engine, Error, Files, Model, Options, Result, Stance, Totals};
 
 use super::args::{Classify, DeviceArg, EngineArg};
 use super::destination::Destination;
+use super::signals::Signals;
 use super::{Outcome, inputs, say};
 
 /// Runs the command.
@@ -20,71 +26,144 @@ pub fn run(args: &Classify) -> Result<Outcome> {
     let sources = inputs(&args.paths, "classify")?;
     let claims = claims(args)?;
     let labels = Labels::parse(&args.labels)?;
-    // Before the model: a path that cannot be written should fail in the first moment, not after an hour.
-    let destination = Destination::open(args, &sources)?;
-    let (files, model) = match load(args) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            destination.abandon();
-            return Err(error);
-        }
-    };
-    let languages = match args.any_language {
-        true => Vec::new(),
-        false => files.manifest.languages.clone(),
-    };
+    let destination = Destination::check(args, &sources)?;
+    let (files, model) = load(args)?;
+    for claim in &claims {
+        Claim::new(claim, &model)?;
+    }
+    let signals = Signals::listen()
+        .map_err(|e| Error::Usage(format!("cannot listen for interrupts: {e}")))?;
     let options = Options {
         claims,
         labels,
         clean: CleanOptions {
             max_chars: args.input.max_chars,
-            languages,
+            languages: match args.any_language {
+                true => Vec::new(),
+                false => files.manifest.languages.clone(),
+            },
         },
         truncate: args.truncate,
         batch_tokens: args.batch_tokens,
         batch_size: args.batch_size,
+        max_latency: Duration::from_millis(args.max_latency),
         threads: args.threads,
+        stop: signals.stop.clone(),
     };
-    for claim in &options.claims {
-        if let Err(error) = Claim::new(claim, &model) {
-            destination.abandon();
-            return Err(error);
-        }
-    }
     if args.verbose {
         say(&format!(
             "model {}, {:?} engine on the CPU ({:?}), claims: {}",
-            files.manifest.id(),
+            model.manifest().id(),
             args.model.engine,
             tidings::kernel::Isa::best(),
             options.claims.join(" | "),
         ));
     }
-    let usual = match &options.claims[..] {
-        [only] => Some(only.clone()),
-        _ => None,
+    let mut output = destination.begin(
+        &options.labels,
+        &options.claims,
+        settings(args, &model, &options),
+    )?;
+    let earlier = output.earlier();
+    let failed_before = earlier.failed.values().sum::<u64>() as usize;
+    if earlier.articles > 0 && !args.quiet {
+        let place = destination.name().unwrap_or(Path::new("-")).display();
+        let articles = count(earlier.articles as usize, "article");
+        say(&match args.retry_errors {
+            true => format!(
+                "{place} answers {articles}, {failed_before} with an error: asking those again"
+            ),
+            false => format!("{place} answers {articles} already"),
+        });
+    }
+    let bar = Progress::new(args, &sources);
+    let read_options = ReadOptions {
+        passthrough: args.passthrough,
+        shard: args.shard,
+        skip: output.handles(),
+        position: bar.position.clone(),
+        ..args.input.read_options()
     };
-    let skip = destination.handle();
-    let mut sink = destination.begin(&options.labels, usual)?;
-    let bar = progress(args);
-    let articles = Reader::new(
-        sources,
-        ReadOptions {
-            skip,
-            ..args.input.read_options()
-        },
-    );
-    let mut watch = |totals: &Totals| show(&bar, totals, &options);
-    let totals = tidings::run(articles, &model, &options, sink.as_mut(), &mut watch)?;
-    bar.finish_and_clear();
+    let articles = Reader::new(sources, read_options);
+    let mut watch = |totals: &Totals| bar.show(totals, &options);
+    let ended = tidings::run(articles, &model, &options, output.sink(), &mut watch);
+    bar.clear();
+    let ended = ended.and_then(|totals| {
+        output.finish(!totals.stopped)?;
+        if !totals.stopped {
+            destination.make()?;
+        }
+        Ok(totals)
+    });
+    if let (Err(Error::Output(_) | Error::Model(_)), Some(journal)) =
+        (&ended, destination.journal())
+    {
+        say(&format!(
+            "{} holds whole records of what was answered; mend the cause, then the same command with {} goes on",
+            journal.display(),
+            again(args),
+        ));
+    }
+    let totals = ended?;
     if !args.quiet {
         say(&summary(&totals));
     }
-    Ok(if totals.failed() == 0 {
-        Outcome::Done
-    } else {
+    if totals.stopped {
+        say(&match destination.journal() {
+            Some(_) if args.retry_errors => {
+                "interrupted: the output is as it was; the same command begins again".to_owned()
+            }
+            Some(journal) => format!(
+                "interrupted: {} answers {}; the same command with {} goes on",
+                journal.display(),
+                count(totals.articles + earlier.articles as usize, "article"),
+                again(args),
+            ),
+            None => "interrupted: what was answered is written".to_owned(),
+        });
+        return Ok(Outcome::Interrupted(signals.exit_code()));
+    }
+    let failed_before = if args.retry_errors { 0 } else { failed_before };
+    Ok(if totals.failed() + failed_before > 0 {
         Outcome::SomeFailed
+    } else {
+        Outcome::Done
     })
+}
+
+/// The flag that goes on with this run.
+fn again(args: &Classify) -> &'static str {
+    match args.retry_errors {
+        true => "--retry-errors",
+        false => "--resume",
+    }
+}
+
+/// All that changes a record: a run that goes on must have the same.
+fn settings(args: &Classify, model: &Model, options: &Options) -> Map<String, Value> {
+    let manifest = model.manifest();
+    let input = &args.input;
+    let settings = json!({
+        "model": format!("{}@{}", manifest.name, manifest.weights_sha256),
+        "engine": format!("{:?}", args.model.engine).to_lowercase(),
+        "claims": options.claims,
+        "labels": Stance::ALL.map(|stance| options.labels.name(stance)),
+        "languages": options.clean.languages,
+        "max_chars": options.clean.max_chars,
+        "truncate": options.truncate,
+        "input_format": format!("{:?}", input.input_format).to_lowercase(),
+        "text_field": input.text_field,
+        "title_field": input.title_field,
+        "id_field": input.id_field,
+        "claim_field": input.claim_field,
+        "date_field": input.date_field,
+        "passthrough": args.passthrough,
+        "shard": args.shard.map(|shard| shard.to_string()),
+    });
+    match settings {
+        Value::Object(settings) => settings,
+        _ => Map::new(),
+    }
 }
 
 fn load(args: &Classify) -> Result<(Files, Model)> {
@@ -97,6 +176,7 @@ fn load(args: &Classify) -> Result<(Files, Model)> {
         EngineArg::Native => Engine::Native,
         EngineArg::Float => Engine::Float,
         EngineArg::Reference => Engine::Reference,
+        EngineArg::Fake => Engine::Fake,
     };
     let model = Model::load(&files, device, engine)?;
     Ok((files, model))
@@ -122,33 +202,65 @@ fn claims(args: &Classify) -> Result<Vec<String>> {
 }
 
 /// A bar on standard error, unless results or nobody are on that terminal.
-fn progress(args: &Classify) -> ProgressBar {
-    let crowded = args.output.is_none() && io::stdout().is_terminal();
-    if args.quiet || args.no_progress || crowded || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+struct Progress {
+    bar: ProgressBar,
+    /// Bytes of the input that were read.
+    position: Arc<AtomicU64>,
 }
 
-fn show(bar: &ProgressBar, totals: &Totals, options: &Options) {
-    let mut parts = vec![format!("{} articles", totals.articles), rate(totals)];
-    let answers = totals.stances.values().sum::<usize>().max(1);
-    for (stance, count) in &totals.stances {
-        parts.push(format!(
-            "{} {}%",
-            options.labels.name(*stance),
-            count * 100 / answers
-        ));
+impl Progress {
+    fn new(args: &Classify, sources: &[Source]) -> Self {
+        let position = Arc::default();
+        let crowded = args.output.is_none() && io::stdout().is_terminal();
+        if args.quiet || args.no_progress || crowded || !io::stderr().is_terminal() {
+            let bar = ProgressBar::hidden();
+            return Self { bar, position };
+        }
+        let bar = ProgressBar::new_spinner();
+        let style = |template: &str| ProgressStyle::with_template(template).ok();
+        if let Some(style) = style("{spinner} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        // Looking at every file of a large folder takes a while: the share and the time left come when that is done.
+        if let Some(style) = style("{bar:20} {percent}% {wide_msg} {eta} left") {
+            let (bar, sources) = (bar.clone(), sources.to_vec());
+            thread::spawn(move || {
+                if let Some(total) = total_bytes(&sources).filter(|total| *total > 0) {
+                    bar.set_length(total);
+                    bar.set_style(style);
+                }
+            });
+        }
+        Self { bar, position }
     }
-    if totals.failed() > 0 {
-        parts.push(format!("{} failed", totals.failed()));
+
+    fn show(&self, totals: &Totals, options: &Options) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        let mut parts = vec![
+            count(totals.articles + totals.passed, "article"),
+            rate(totals),
+        ];
+        let answers = totals.stances.values().sum::<usize>().max(1);
+        for (stance, count) in &totals.stances {
+            parts.push(format!(
+                "{} {}%",
+                options.labels.name(*stance),
+                count * 100 / answers
+            ));
+        }
+        if totals.failed() > 0 {
+            parts.push(format!("{} failed", totals.failed()));
+        }
+        self.bar.set_position(self.position.load(Ordering::Relaxed));
+        self.bar.set_message(parts.join(" · "));
     }
-    bar.set_message(parts.join(" · "));
+
+    fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 fn rate(totals: &Totals) -> String {
@@ -158,9 +270,12 @@ fn rate(totals: &Totals) -> String {
     )
 }
 
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// `5 articles in 0.31 s (16.1 articles/s), 1 error (empty 1)`.
 fn summary(totals: &Totals) -> String {
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let mut line = format!(
         "{} in {:.2} s ({}), {}",
         count(totals.articles, "article"),

@@ -1,126 +1,285 @@
 //! Where the results go: checked before any work, emptied only when the work can begin, and never read as input.
+//!
+//! A file is written as a [`Journal`], which can be gone on with: JSON Lines are the journal itself, a CSV file is made from its journal
+//! (`labels.csv.jsonl`) in the end. Standard output, pipes and tables are streams.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use same_file::Handle;
+use serde_json::{Map, Value};
 use tidings::article::read::Source;
-use tidings::output::{Csv, JsonLines, Labels, Sink, Table};
+use tidings::output::{Csv, Earlier, Journal, JsonLines, Labels, Record, Sink, Table};
 use tidings::{Error, Result};
 
 use super::args::{Classify, Format};
 
-/// The output, opened but not yet touched.
+/// The output, checked but not touched.
 pub struct Destination {
     format: Format,
-    file: Option<(PathBuf, File)>,
-    /// The file was not there before: it goes again if nothing is written.
-    created: bool,
+    place: Place,
+    start: Start,
+}
+
+enum Place {
+    Stdout,
+    /// Something that bytes go down: a device, a named pipe, a file with a table.
+    Stream(PathBuf),
+    /// A journal, and what is made from it.
+    Journal(PathBuf, Option<PathBuf>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Anew,
+    Resume,
+    Retry,
+}
+
+/// The output, begun.
+pub enum Output {
+    Stream(Box<dyn Sink>),
+    Journal(Box<Journal>),
 }
 
 impl Destination {
-    /// Opens what `-o` names, else standard output.
+    /// Looks at what `-o` names, else at standard output.
     ///
     /// # Errors
-    /// [`Error::Usage`] when it cannot be written, exists without `--force`, is among the `sources`, or has no format.
-    pub fn open(args: &Classify, sources: &[Source]) -> Result<Self> {
-        let path = args
-            .output
-            .as_deref()
-            .filter(|path| *path != Path::new("-"));
-        let format = match (args.format, path) {
+    /// [`Error::Usage`] when it cannot be written, exists without `--force`, is among the `sources`, cannot be gone on with, or has no
+    /// format.
+    pub fn check(args: &Classify, sources: &[Source]) -> Result<Self> {
+        let start = match (args.resume, args.retry_errors) {
+            (_, true) => Start::Retry,
+            (true, false) => Start::Resume,
+            (false, false) => Start::Anew,
+        };
+        let path = args.output.clone().filter(|path| path != Path::new("-"));
+        let format = match (args.format, &path) {
             (Some(format), _) => format,
             (None, Some(path)) => by_extension(path)?,
             (None, None) if io::stdout().is_terminal() => Format::Table,
             (None, None) => Format::Jsonl,
         };
-        let Some(path) = path else {
-            return Ok(Self {
-                format,
-                file: None,
-                created: false,
-            });
+        let place = match path {
+            None => Place::Stdout,
+            Some(path) if fs::metadata(&path).is_ok_and(|m| !m.is_file()) => Place::Stream(path),
+            Some(path) => match format {
+                Format::Table => Place::Stream(path),
+                Format::Jsonl => Place::Journal(path, None),
+                Format::Csv => Place::Journal(suffixed(&path, "jsonl"), Some(path)),
+            },
         };
-        let is_input = |source: &Source| match source {
-            Source::Path(input) => same_file::is_same_file(input, path).unwrap_or(false),
-            Source::Stdin => false,
-        };
-        if sources.iter().any(is_input) {
-            return Err(Error::Usage(format!(
-                "{} is both input and output",
-                path.display()
-            )));
-        }
-        let before = fs::metadata(path).ok();
-        if before.as_ref().is_some_and(|b| b.is_file()) && !args.force {
-            return Err(Error::Usage(format!(
-                "{} exists; --force replaces it",
-                path.display()
-            )));
-        }
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
-        let file =
-            file.map_err(|e| Error::Usage(format!("cannot write {}: {e}", path.display())))?;
-        Ok(Self {
+        let destination = Self {
             format,
-            file: Some((path.to_owned(), file)),
-            created: before.is_none(),
-        })
-    }
-
-    /// The file that must not be read as input: the output may lie in a folder that is read.
-    pub fn handle(&self) -> Option<Arc<Handle>> {
-        let handle = match &self.file {
-            Some((path, _)) => Handle::from_path(path),
-            None => Handle::stdout(),
+            place,
+            start,
         };
-        handle.ok().map(Arc::new)
+        match &destination.place {
+            Place::Journal(..) => {}
+            _ if start == Start::Anew => {}
+            _ => {
+                return Err(Error::Usage(
+                    "--resume and --retry-errors go on with a file: name it with -o (.jsonl or .csv)"
+                        .to_owned(),
+                ));
+            }
+        }
+        for path in destination.paths() {
+            let is_input = |source: &Source| match source {
+                Source::Path(input) => same_file::is_same_file(input, &path).unwrap_or(false),
+                Source::Stdin => false,
+            };
+            if sources.iter().any(is_input) {
+                return Err(Error::Usage(format!(
+                    "{} is both input and output",
+                    path.display()
+                )));
+            }
+        }
+        for path in destination.files() {
+            if start == Start::Anew && !args.force && path.is_file() {
+                return Err(Error::Usage(format!(
+                    "{} exists; --resume goes on with it, --force replaces it",
+                    path.display()
+                )));
+            }
+            can_be_written(path)?;
+        }
+        Ok(destination)
     }
 
-    /// Takes back a file that was made for nothing.
-    pub fn abandon(self) {
-        if let (Some((path, _)), true) = (&self.file, self.created) {
-            // If it cannot be removed, an empty file stays: no harm.
-            fs::remove_file(path).ok();
+    /// The files that hold results.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let (first, second) = match &self.place {
+            Place::Stdout => (None, None),
+            Place::Stream(path) => (Some(path), None),
+            Place::Journal(journal, made) => (Some(journal), made.as_ref()),
+        };
+        [first, second].into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// Those, and what lies beside them.
+    fn paths(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = self.files().map(Path::to_owned).collect();
+        if let Place::Journal(journal, _) = &self.place {
+            paths.push(Journal::log_of(journal));
+        }
+        paths
+    }
+
+    /// Where a run can be gone on with.
+    pub fn journal(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Journal(journal, _) => Some(journal),
+            _ => None,
         }
     }
 
-    /// Empties the file and writes records to it from now on; rows of a table leave out `usual_claim`.
+    /// What `-o` named.
+    pub fn name(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Stdout => None,
+            Place::Stream(path) | Place::Journal(_, Some(path)) | Place::Journal(path, None) => {
+                Some(path)
+            }
+        }
+    }
+
+    /// Begins to write; rows of a table leave out `usual_claim`. `settings` are what changes a record.
     ///
     /// # Errors
-    /// [`Error::Output`] when the file cannot be emptied.
-    pub fn begin(self, labels: &Labels, usual_claim: Option<String>) -> Result<Box<dyn Sink>> {
-        let to_stdout = self.file.is_none();
-        let out: Box<dyn Write> = match self.file {
-            Some((_, file)) => {
+    /// Those of [`Journal`]; [`Error::Output`] when a file cannot be emptied.
+    pub fn begin(
+        &self,
+        labels: &Labels,
+        claims: &[String],
+        settings: Map<String, Value>,
+    ) -> Result<Output> {
+        let out: Box<dyn Write> = match &self.place {
+            Place::Journal(journal, _) => {
+                let journal = match self.start {
+                    Start::Anew => Journal::create(journal, settings),
+                    Start::Resume => Journal::resume(journal, settings),
+                    Start::Retry => Journal::retry(journal, settings, claims.len()),
+                };
+                return journal.map(|journal| Output::Journal(Box::new(journal)));
+            }
+            Place::Stream(path) => {
+                let file = OpenOptions::new().write(true).create(true).open(path);
+                let file = file.map_err(Error::Output)?;
                 if file.metadata().is_ok_and(|m| m.is_file()) {
                     file.set_len(0).map_err(Error::Output)?;
                 }
                 Box::new(BufWriter::new(file))
             }
             // Line by line on a terminal: each row is worth seeing at once.
-            None if self.format == Format::Table => Box::new(io::stdout().lock()),
-            None => Box::new(BufWriter::new(io::stdout().lock())),
+            Place::Stdout if self.format == Format::Table => Box::new(io::stdout().lock()),
+            Place::Stdout => Box::new(BufWriter::new(io::stdout().lock())),
         };
-        Ok(match self.format {
+        Ok(Output::Stream(match self.format {
             Format::Table => {
                 let width =
                     terminal_size::terminal_size().map_or(100, |(w, _)| usize::from(w.0).min(140));
                 // Colour on a terminal that wants it: NO_COLOR, CLICOLOR and TERM have their say.
                 let choice = anstream::AutoStream::choice(&io::stdout());
-                let colour = to_stdout && choice != anstream::ColorChoice::Never;
-                Box::new(Table::new(out, width, labels, usual_claim, colour))
+                let colour =
+                    matches!(self.place, Place::Stdout) && choice != anstream::ColorChoice::Never;
+                let usual = match claims {
+                    [only] => Some(only.clone()),
+                    _ => None,
+                };
+                Box::new(Table::new(out, width, labels, usual, colour))
             }
             Format::Jsonl => Box::new(JsonLines(out)),
             Format::Csv => Box::new(Csv::new(out)),
-        })
+        }))
     }
+
+    /// Makes from a whole journal what was asked for: all of it, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Output`] when it cannot be written.
+    pub fn make(&self) -> Result<()> {
+        let Place::Journal(journal, Some(made)) = &self.place else {
+            return Ok(());
+        };
+        let make = || -> io::Result<()> {
+            let new = suffixed(made, "new");
+            let mut rows = Csv::new(BufWriter::new(File::create(&new)?));
+            for line in BufReader::new(File::open(journal)?).lines() {
+                let record: Record = serde_json::from_str(&line?)?;
+                rows.write(&record)?;
+            }
+            rows.flush()?;
+            File::open(&new)?.sync_data()?;
+            fs::rename(&new, made)
+        };
+        make().map_err(Error::Output)
+    }
+}
+
+impl Output {
+    /// Takes the records.
+    pub fn sink(&mut self) -> &mut dyn Sink {
+        match self {
+            Self::Stream(sink) => sink.as_mut(),
+            Self::Journal(journal) => journal.as_mut(),
+        }
+    }
+
+    /// What the output held before.
+    pub fn earlier(&self) -> Earlier {
+        match self {
+            Self::Stream(_) => Earlier::default(),
+            Self::Journal(journal) => journal.earlier().clone(),
+        }
+    }
+
+    /// The files that must not be read as input: the output may lie in a folder that is read.
+    pub fn handles(&self) -> Vec<Arc<Handle>> {
+        let handles: Vec<_> = match self {
+            Self::Stream(_) => vec![Handle::stdout()],
+            Self::Journal(journal) => journal.files().iter().map(Handle::from_path).collect(),
+        };
+        handles.into_iter().flatten().map(Arc::new).collect()
+    }
+
+    /// Ends the output; `whole` when the run came to the end of its input.
+    ///
+    /// # Errors
+    /// Those of [`Journal::finish`].
+    pub fn finish(self, whole: bool) -> Result<()> {
+        match self {
+            Self::Stream(_) => Ok(()),
+            Self::Journal(journal) => journal.finish(whole),
+        }
+    }
+}
+
+/// A path that cannot be written should fail in the first moment, not after an hour.
+fn can_be_written(path: &Path) -> Result<()> {
+    let there = path.exists();
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    opened.map_err(|e| Error::Usage(format!("cannot write {}: {e}", path.display())))?;
+    if !there {
+        // If it cannot be removed, an empty file stays: no harm.
+        fs::remove_file(path).ok();
+    }
+    Ok(())
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 fn by_extension(path: &Path) -> Result<Format> {

@@ -7,6 +7,7 @@ mod classify;
 mod destination;
 mod extract;
 mod models;
+mod signals;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ pub enum Outcome {
     Done,
     /// Some articles could not be read.
     SomeFailed,
+    /// A signal ended the work; the exit code says which.
+    Interrupted(u8),
 }
 
 /// Runs the command and says on standard error what went wrong.
@@ -41,6 +44,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Ok(Outcome::Interrupted(code)) => ExitCode::from(code),
         // The reader of our output has seen enough (`| head`).
         Err(Error::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {

@@ -7,6 +7,7 @@ pub mod manifest;
 pub mod store;
 
 mod bert;
+mod fake;
 mod head;
 mod ops;
 mod reference;
@@ -75,15 +76,24 @@ pub enum Engine {
     Float,
     /// candle-transformers' BERT, in float and padded: slow, for comparison.
     Reference,
+    /// No model at all: instant, deterministic, meaningless answers, for tests of the runner.
+    Fake,
 }
 
 /// A loaded model.
 pub struct Model {
     manifest: Manifest,
     tokenizer: Tokenizer,
-    encoder: Box<dyn Encoder>,
-    head: Head,
-    width: usize,
+    network: Network,
+}
+
+enum Network {
+    Real {
+        encoder: Box<dyn Encoder>,
+        head: Head,
+        width: usize,
+    },
+    Fake,
 }
 
 impl Model {
@@ -92,22 +102,24 @@ impl Model {
     /// # Errors
     /// [`Error::Model`] that says what does not match and what to do.
     pub fn load(files: &Files, device: Device, engine: Engine) -> Result<Self> {
-        let manifest = files.manifest.clone();
+        let mut manifest = files.manifest.clone();
+        if engine == Engine::Fake {
+            "fake".clone_into(&mut manifest.name);
+            "0".repeat(64).clone_into(&mut manifest.weights_sha256);
+            return Ok(Self {
+                manifest,
+                tokenizer: Tokenizer::fake(),
+                network: Network::Fake,
+            });
+        }
         let config = read_config(&files.config, &manifest)?;
         let tokenizer = Tokenizer::new(&files.tokenizer, config.vocab_size)?;
         let weights = Weights::new(&files.weights)?;
         let (Device::Auto | Device::Cpu) = device;
+        let bert = |arithmetic| bert::Bert::load(&weights, &config, arithmetic);
         let encoder: Box<dyn Encoder> = match engine {
-            Engine::Native => Box::new(bert::Bert::load(
-                &weights,
-                &config,
-                bert::Arithmetic::AsStored,
-            )?),
-            Engine::Float => Box::new(bert::Bert::load(
-                &weights,
-                &config,
-                bert::Arithmetic::Float,
-            )?),
+            Engine::Native | Engine::Fake => Box::new(bert(bert::Arithmetic::AsStored)?),
+            Engine::Float => Box::new(bert(bert::Arithmetic::Float)?),
             Engine::Reference => Box::new(reference::Reference::load(&weights, &config)?),
         };
         let head = Head::load(&weights, config.hidden_size)?;
@@ -115,9 +127,11 @@ impl Model {
         Ok(Self {
             manifest,
             tokenizer,
-            encoder,
-            head,
-            width: config.hidden_size,
+            network: Network::Real {
+                encoder,
+                head,
+                width: config.hidden_size,
+            },
         })
     }
 
@@ -131,14 +145,14 @@ impl Model {
         &self.tokenizer
     }
 
-    /// Hidden states `[tokens][width]` of the encoder for all windows, one after the other.
+    /// Hidden states `[tokens][width]` of the encoder for all windows, one after the other; the fake model has none.
     ///
     /// # Errors
     /// [`Error::Model`] when the device fails.
     pub fn encode(&self, windows: &[&Window]) -> Result<Vec<f32>> {
-        match windows {
-            [] => Ok(Vec::new()),
-            _ => self.encoder.encode(windows),
+        match &self.network {
+            Network::Real { encoder, .. } if !windows.is_empty() => encoder.encode(windows),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -149,24 +163,32 @@ impl Model {
     /// # Errors
     /// [`Error::Model`] when the device fails.
     pub fn read(&self, articles: &[&[Window]], tokens: usize) -> Result<Vec<Reading>> {
+        let Network::Real {
+            encoder,
+            head,
+            width,
+        } = &self.network
+        else {
+            return Ok(articles.iter().map(|windows| fake::read(windows)).collect());
+        };
         let windows: Vec<(usize, &Window)> = articles
             .iter()
             .enumerate()
             .flat_map(|(article, windows)| windows.iter().map(move |w| (article, w)))
             .collect();
-        let mut pools: Vec<Pool> = articles.iter().map(|_| Pool::new(self.width)).collect();
+        let mut pools: Vec<Pool> = articles.iter().map(|_| Pool::new(*width)).collect();
         let costs = windows.iter().map(|(_, w)| w.ids.len());
         for range in batch::by_budget(costs, tokens) {
             let group = &windows[range];
-            let states = self.encode(&group.iter().map(|(_, w)| *w).collect::<Vec<_>>())?;
+            let states = encoder.encode(&group.iter().map(|(_, w)| *w).collect::<Vec<_>>())?;
             let mut rest = &states[..];
             for (article, window) in group {
-                let (states, after) = rest.split_at(window.ids.len() * self.width);
-                self.head.pool(window, states, &mut pools[*article]);
+                let (states, after) = rest.split_at(window.ids.len() * width);
+                head.pool(window, states, &mut pools[*article]);
                 rest = after;
             }
         }
-        Ok(pools.into_iter().map(|pool| self.head.read(pool)).collect())
+        Ok(pools.into_iter().map(|pool| head.read(pool)).collect())
     }
 }
 

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use super::{Outcome, Record, Sink};
 use crate::stance::Stance;
 
-/// Columns of a row; the last two are the error's.
-const COLUMNS: usize = 17;
+/// Columns of a row; the last three are the error's and the input record's other fields.
+const COLUMNS: usize = 18;
 
 /// Writes CSV.
 pub struct Csv<W: Write> {
@@ -45,6 +45,7 @@ impl<W: Write> Csv<W> {
             "tokens",
             "error_kind",
             "error_message",
+            "fields",
         ];
         self.rows.write_record(names.chain(last)).map_err(io_error)
     }
@@ -58,7 +59,7 @@ impl<W: Write> Sink for Csv<W> {
             Outcome::Answer(answer) => {
                 cells.push(text(answer.title.as_deref().unwrap_or_default()));
                 cells.push(text(answer.date.as_deref().unwrap_or_default()));
-                cells.push(text(answer.language.unwrap_or_default()));
+                cells.push(text(answer.language.as_deref().unwrap_or_default()));
                 cells.push(text(&answer.claim));
                 cells.push(text(answer.stance.name()));
                 cells.push(text(&answer.label));
@@ -74,11 +75,12 @@ impl<W: Write> Sink for Csv<W> {
                 cells.extend(["".into(), "".into()]);
             }
             Outcome::Error { error } => {
-                cells.resize(COLUMNS - 2, "".into());
+                cells.resize(COLUMNS - 3, "".into());
                 cells.push(error.kind.to_string().into());
                 cells.push(text(&error.message));
             }
         }
+        cells.push(text(record.fields.as_ref().map_or("", |f| f.0.as_str())));
         self.rows
             .write_record(cells.iter().map(|c| c.as_bytes()))
             .map_err(io_error)

@@ -1,19 +1,24 @@
 //! Records, and one file a format that writes them.
 
 mod csv;
+mod journal;
 mod jsonl;
 mod table;
 
+use std::borrow::Cow;
 use std::io;
 
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::csv::Csv;
+pub use self::journal::{Earlier, Journal};
 pub use self::jsonl::JsonLines;
 pub use self::table::{Table, plain};
 
-use crate::error::{ArticleError, Error, Result};
+use crate::article::Fields;
+use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::stance::{Stance, Verdict};
 
 /// Takes records in order.
@@ -29,10 +34,44 @@ pub trait Sink {
     /// # Errors
     /// The writer's.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// For the first articles of the input, whether an earlier run has answered each: those are not read again but [passed](Sink::pass).
+    fn passed(&mut self) -> Box<dyn Iterator<Item = bool> + Send> {
+        Box::new(std::iter::empty())
+    }
+
+    /// An article that an earlier run has answered comes by.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when that run read another article here, or the writer's.
+    fn pass(&mut self, _: &Entry<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The records of an article have been written.
+    ///
+    /// # Errors
+    /// As [`Sink::pass`].
+    fn end(&mut self, _: &Entry<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// An article of the input, for a sink that keeps account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The article's id.
+    pub id: &'a str,
+    /// SHA-256 of everything of it that was found.
+    pub digest: [u8; 32],
+    /// Whether it brought its own claim: then it has one record, else one for each of the run's claims.
+    pub own_claim: bool,
+    /// Why it has no answer: then it has one record.
+    pub error: Option<ArticleErrorKind>,
 }
 
 /// The answer for one article and claim, or the reason why there is none (schema 1).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Version of the record: 1.
     pub schema: u32,
@@ -41,6 +80,9 @@ pub struct Record {
     /// Answer or error.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// The input record's other fields, when they are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Fields>,
 }
 
 /// Which article a record is about.
@@ -57,7 +99,7 @@ pub struct Source {
 }
 
 /// The two shapes of a record.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Outcome {
     /// The article was read.
@@ -70,14 +112,14 @@ pub enum Outcome {
 }
 
 /// What a record says of an article.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// Title, if any.
     pub title: Option<String>,
     /// Date, if any.
     pub date: Option<String>,
     /// ISO 639-1 code, if it could be told.
-    pub language: Option<&'static str>,
+    pub language: Option<Cow<'static, str>>,
     /// The claim that was asked.
     pub claim: String,
     /// The likeliest stance.
@@ -99,7 +141,7 @@ pub struct Answer {
 }
 
 /// A deciding sentence; offsets are code points of the text that `tidings extract` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceRecord {
     /// The sentence.
     pub text: String,
@@ -122,6 +164,35 @@ impl Serialize for Scores {
             map.serialize_entry(label, score)?;
         }
         map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Scores {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        /// Keeps the order, which is that of the stances.
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Scores;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("four scores")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Scores, A::Error> {
+                let mut scores = Vec::with_capacity(4);
+                while let Some(score) = map.next_entry()? {
+                    scores.push(score);
+                }
+                let scores = scores.try_into();
+                scores
+                    .map(Scores)
+                    .map_err(|_| A::Error::custom("not four scores"))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
     }
 }
 
@@ -182,7 +253,14 @@ impl Record {
             schema: 1,
             id,
             outcome: Outcome::Error { error },
+            fields: None,
         }
+    }
+
+    /// The record with the input record's other fields.
+    #[must_use]
+    pub fn with_fields(self, fields: Option<Fields>) -> Self {
+        Self { fields, ..self }
     }
 
     /// A record of an answer of `model` about `article`.
@@ -196,7 +274,7 @@ impl Record {
         let answer = Answer {
             title: article.title,
             date: article.date,
-            language: article.language,
+            language: article.language.map(Cow::Borrowed),
             claim,
             stance: verdict.stance,
             label: labels.name(verdict.stance).to_owned(),
@@ -225,6 +303,7 @@ impl Record {
             schema: 1,
             id: article.id,
             outcome: Outcome::Answer(Box::new(answer)),
+            fields: None,
         }
     }
 }

@@ -58,11 +58,10 @@ const MONTHS: [&str; 12] = [
 
 /// Sets words apart in the paragraphs of one text, if it is English.
 pub(super) fn unglue(paragraphs: &mut [Paragraph]) {
-    let mut seen: HashMap<String, u32> = HashMap::new();
-    let mut words = 0usize;
-    let mut english = 0usize;
-    let read = |paragraph: &&mut Paragraph| paragraph.text.len() <= super::trim::LONGEST;
-    for paragraph in paragraphs.iter_mut().filter(read) {
+    let mut seen: HashMap<&str, u32> = HashMap::new();
+    let (mut words, mut english) = (0usize, 0usize);
+    let read = |paragraph: &&Paragraph| paragraph.text.len() <= super::trim::LONGEST;
+    for paragraph in paragraphs.iter().filter(read) {
         for word in paragraph.text.split(|c: char| !c.is_alphabetic()) {
             if word.is_empty() || word.len() > 40 {
                 continue;
@@ -72,19 +71,20 @@ pub(super) fn unglue(paragraphs: &mut [Paragraph]) {
                 word,
                 "the" | "of" | "and" | "to" | "in" | "The" | "said"
             ));
-            match seen.get_mut(word) {
-                Some(count) => *count += 1,
-                None => {
-                    seen.insert(word.to_owned(), 1);
-                }
-            }
+            *seen.entry(word).or_default() += 1;
         }
     }
     if english * 25 < words {
         return;
     }
-    for paragraph in paragraphs.iter_mut().filter(read) {
-        let cuts = cuts(&paragraph.text, &seen);
+    let cuts: Vec<Vec<usize>> = paragraphs
+        .iter()
+        .map(|paragraph| match read(&paragraph) {
+            true => cuts(&paragraph.text, &seen),
+            false => Vec::new(),
+        })
+        .collect();
+    for (paragraph, cuts) in paragraphs.iter_mut().zip(cuts) {
         if !cuts.is_empty() {
             let mut out = String::with_capacity(paragraph.text.len() + cuts.len());
             let mut from = 0;
@@ -100,7 +100,7 @@ pub(super) fn unglue(paragraphs: &mut [Paragraph]) {
 }
 
 /// Places where a space is missing, in order.
-fn cuts(text: &str, seen: &HashMap<String, u32>) -> Vec<usize> {
+fn cuts(text: &str, seen: &HashMap<&str, u32>) -> Vec<usize> {
     let bytes = text.as_bytes();
     let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
     let mut cuts = Vec::new();
@@ -205,7 +205,7 @@ fn order(word: &str) -> bool {
 }
 
 /// Where a run of letters is two words.
-fn cut(run: &str, seen: &HashMap<String, u32>) -> Option<usize> {
+fn cut(run: &str, seen: &HashMap<&str, u32>) -> Option<usize> {
     if run.len() < 4 || run.len() > 40 {
         return None;
     }
@@ -229,7 +229,7 @@ fn cut(run: &str, seen: &HashMap<String, u32>) -> Option<usize> {
     }
 }
 
-fn lowercase(run: &str, seen: &HashMap<String, u32>) -> Option<usize> {
+fn lowercase(run: &str, seen: &HashMap<&str, u32>) -> Option<usize> {
     if known(run) || WHOLE.contains(run) || seen.get(run).is_some_and(|&n| n > 2) {
         return None;
     }
@@ -264,7 +264,7 @@ fn lowercase(run: &str, seen: &HashMap<String, u32>) -> Option<usize> {
     })
 }
 
-fn capitalised(run: &str, seen: &HashMap<String, u32>) -> Option<usize> {
+fn capitalised(run: &str, seen: &HashMap<&str, u32>) -> Option<usize> {
     if seen.get(run).is_some_and(|&n| n > 1) {
         return None;
     }

@@ -29,6 +29,8 @@ mod trim;
 mod vocabulary;
 mod writers;
 
+use std::borrow::Cow;
+
 use super::Cleaned;
 use block::Block;
 use furniture::Kind;
@@ -44,11 +46,18 @@ pub fn clean(text: &str) -> Cleaned {
     // What one pass takes away changes who stands beside whom; two or three passes settle it. A text too long to be an article is
     // refused later anyway.
     let passes = if cleaned.body.len() > LONGEST { 0 } else { 3 };
+    let mut before = Cow::Borrowed(text);
     for _ in 0..passes {
-        let again = once(&joined(&cleaned));
+        let after = joined(&cleaned);
+        // Nothing was taken away: another pass would see what this one saw.
+        if after == before {
+            break;
+        }
+        let again = once(&after);
         if again.title == cleaned.title && again.body == cleaned.body {
             break;
         }
+        before = Cow::Owned(after);
         cleaned = Cleaned {
             date: cleaned.date.take().or(again.date),
             title: again.title,

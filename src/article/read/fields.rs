@@ -1,9 +1,12 @@
 //! From a record's fields to an article.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{ReadOptions, failure, malformed};
-use crate::article::{Content, Raw, html};
+use crate::article::{Content, Fields as Rest, Raw, html};
 use crate::error::{ArticleError, ArticleErrorKind};
 
 const TEXT: &[&str] = &[
@@ -105,7 +108,44 @@ impl Fields {
             claim,
             content,
             id,
+            fields: None,
         }
+    }
+
+    /// The fields of a record that make no part of its article.
+    pub(super) fn rest(&self, record: &Record) -> Rest {
+        let mut rest = record.clone();
+        for used in self.used(record) {
+            rest.remove(&used);
+        }
+        Rest(Value::Object(rest).to_string())
+    }
+
+    /// The same of a record whose JSON is at hand: its values stay as they stand there, numbers of any length too.
+    pub(super) fn rest_of_json(&self, record: &Record, json: &str) -> Option<Rest> {
+        let mut rest: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+        for used in self.used(record) {
+            rest.remove(&used);
+        }
+        let json = serde_json::to_string(&rest).ok()?;
+        Some(Rest(if json.contains(['\n', '\r']) {
+            on_one_line(&json)
+        } else {
+            json
+        }))
+    }
+
+    fn used(&self, record: &Record) -> impl Iterator<Item = String> {
+        let fields = [
+            (&self.text, TEXT),
+            (&self.title, TITLE),
+            (&self.id, ID),
+            (&self.claim, CLAIM),
+            (&self.date, DATE),
+        ];
+        fields
+            .into_iter()
+            .filter_map(|(given, usual)| find(record, given, usual))
     }
 
     fn content(&self, record: &mut Record) -> Result<Content, ArticleError> {
@@ -183,6 +223,21 @@ fn scalar(record: &Record, key: &str) -> Option<String> {
         Value::Bool(value) => Some(value.to_string()),
         _ => None,
     }
+}
+
+/// JSON without the white space between its parts.
+fn on_one_line(json: &str) -> String {
+    let (mut string, mut escaped) = (false, false);
+    let keep = |c: &char| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => string = !string,
+            _ => {}
+        }
+        string || !c.is_ascii_whitespace()
+    };
+    json.chars().filter(keep).collect()
 }
 
 /// What a JSON value is, with its article.

@@ -7,6 +7,9 @@ use super::{failure, fields, malformed, too_large, unreadable};
 use crate::article::{Raw, encoding};
 use crate::error::ArticleError;
 
+/// Bytes of a record's buffer that the next one inherits.
+const KEPT: usize = 1 << 20;
+
 /// Whether a text begins with a JSON object.
 pub(super) fn begins_object(text: &str) -> bool {
     text.strip_prefix('{')
@@ -39,9 +42,15 @@ impl Lines {
         }
     }
 
+    /// Where the line last read is.
+    fn place(&self) -> String {
+        self.container.place(self.line)
+    }
+
     /// Reads a line into the buffer; past `max_bytes` it is skipped unbuffered. `None` at the end, else whether the line was small enough.
     fn read_line(&mut self) -> io::Result<Option<bool>> {
         self.buffer.clear();
+        self.buffer.shrink_to(KEPT);
         let (mut any, mut fits) = (false, true);
         loop {
             let available = match self.input.fill_buf() {
@@ -76,24 +85,28 @@ impl Iterator for Lines {
     fn next(&mut self) -> Option<Raw> {
         while !self.done {
             self.line += 1;
-            let place = self.container.place(self.line);
-            match self.read_line() {
-                Ok(None) => self.done = true,
-                Ok(Some(false)) => {
-                    return Some(failure(
-                        place,
-                        too_large("the line", self.container.max_bytes),
-                    ));
+            let found = match self.read_line() {
+                Ok(None) => {
+                    self.done = true;
+                    None
                 }
-                Ok(Some(true)) if self.buffer.trim_ascii().is_empty() => {}
+                Ok(Some(false)) => {
+                    let error = too_large("the line", self.container.max_bytes);
+                    self.container.failed(self.place(), error)
+                }
+                Ok(Some(true)) if self.buffer.trim_ascii().is_empty() => None,
+                Ok(Some(true)) if !self.container.takes(&self.buffer) => None,
                 Ok(Some(true)) => {
                     let where_ = format!("line {}", self.line);
-                    return Some(record(&self.buffer, &self.container, place, &where_));
+                    Some(record(&self.buffer, &self.container, self.place(), &where_))
                 }
                 Err(error) => {
                     self.done = true;
-                    return Some(failure(place, unreadable(error)));
+                    self.container.failed(self.place(), unreadable(error))
                 }
+            };
+            if found.is_some() {
+                return found;
             }
         }
         None
@@ -164,6 +177,7 @@ impl Values {
     /// Reads the next value into the buffer: to the bracket that closes it, or for what is no object or array, to the next comma or line.
     fn read_value(&mut self) -> io::Result<Value> {
         self.buffer.clear();
+        self.buffer.shrink_to(KEPT);
         if !self.find_value()? {
             return Ok(if self.in_array {
                 Value::Torn
@@ -227,19 +241,29 @@ impl Iterator for Values {
     type Item = Raw;
 
     fn next(&mut self) -> Option<Raw> {
-        if self.done {
-            return None;
+        while !self.done {
+            let found = self.next_value();
+            if found.is_some() {
+                return found;
+            }
         }
+        None
+    }
+}
+
+impl Values {
+    /// The next value's article; none for the end, and for one of another shard.
+    fn next_value(&mut self) -> Option<Raw> {
         let value = match self.error.take() {
             Some(error) => Err(error),
             None => self.read_value(),
         };
         self.count += 1;
         let mut place = self.container.place(self.count);
-        Some(match value {
+        match value {
             Ok(Value::End) => {
                 self.done = true;
-                return None;
+                None
             }
             Ok(Value::Whole) => {
                 // A file that is one object is one article, named as the file.
@@ -251,45 +275,56 @@ impl Iterator for Values {
                     }
                 }
                 let where_ = format!("record {}", self.count);
-                record(&self.buffer, &self.container, place, &where_)
+                self.container
+                    .takes(&self.buffer)
+                    .then(|| record(&self.buffer, &self.container, place, &where_))
             }
             Ok(Value::TooLarge) => {
-                failure(place, too_large("the record", self.container.max_bytes))
+                let error = too_large("the record", self.container.max_bytes);
+                self.container.failed(place, error)
             }
             Ok(Value::Torn) => {
                 self.done = true;
-                failure(place, torn())
+                self.container.failed(place, torn())
             }
             Err(error) => {
                 self.done = true;
-                failure(place, unreadable(error))
+                self.container.failed(place, unreadable(error))
             }
-        })
+        }
     }
 }
 
 fn record(bytes: &[u8], container: &Container, place: String, where_: &str) -> Raw {
-    match parse(bytes, container, where_) {
-        Ok(record) => container.fields.article(record, place),
+    let decoded;
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => match encoding::decode(bytes, container.encoding) {
+            Ok(text) => {
+                decoded = text;
+                &decoded
+            }
+            Err(error) => return failure(place, error),
+        },
+    };
+    // Files that were put together keep their byte order marks in the middle.
+    let text = text.trim_start_matches('\u{feff}');
+    match parse(text, where_) {
+        Ok(record) => {
+            let rest = container
+                .passthrough
+                .then(|| container.fields.rest_of_json(&record, text));
+            Raw {
+                fields: rest.flatten(),
+                ..container.fields.article(record, place)
+            }
+        }
         Err(error) => failure(place, error),
     }
 }
 
-fn parse(
-    bytes: &[u8],
-    container: &Container,
-    where_: &str,
-) -> Result<fields::Record, ArticleError> {
-    let decoded;
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(_) => {
-            decoded = encoding::decode(bytes, container.encoding)?;
-            &decoded
-        }
-    };
-    // Files that were put together keep their byte order marks in the middle.
-    match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+fn parse(text: &str, where_: &str) -> Result<fields::Record, ArticleError> {
+    match serde_json::from_str(text) {
         Ok(serde_json::Value::Object(record)) => Ok(record),
         Ok(other) => Err(malformed(format!(
             "{where_} is {}, not an object",

@@ -23,14 +23,17 @@
 //! In a folder, files whose names begin with a dot are left out, and so are symbolic links; named by the user, both are read.
 
 mod fields;
+mod fuel;
 mod json;
 mod open;
+mod shard;
 mod table;
 mod walk;
 
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use same_file::Handle;
 
@@ -38,10 +41,11 @@ use super::Raw;
 use crate::error::{ArticleError, ArticleErrorKind};
 use fields::Fields;
 
-pub use walk::sources;
+pub use shard::Shard;
+pub use walk::{sources, total_bytes};
 
 /// How articles are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ReadOptions {
     /// The format of every file, or each file's own.
     pub format: InputFormat,
@@ -57,8 +61,14 @@ pub struct ReadOptions {
     pub date_field: Option<String>,
     /// Most bytes of one article (a file or a record), after decompression.
     pub max_bytes: u64,
-    /// A file that is passed over wherever it is found: the run's own output.
-    pub skip: Option<Arc<Handle>>,
+    /// Whether a record's other fields are kept in [`Raw::fields`].
+    pub passthrough: bool,
+    /// The part of the articles that is read; `None`: all.
+    pub shard: Option<Shard>,
+    /// Files that are passed over wherever they are found: the run's own output.
+    pub skip: Vec<Arc<Handle>>,
+    /// Counts the bytes of files and standard input that were read, as they stand (packed), for whoever shows progress.
+    pub position: Arc<AtomicU64>,
 }
 
 impl Default for ReadOptions {
@@ -71,7 +81,10 @@ impl Default for ReadOptions {
             claim_field: None,
             date_field: None,
             max_bytes: 64_000_000,
-            skip: None,
+            passthrough: false,
+            shard: None,
+            skip: Vec::new(),
+            position: Arc::default(),
         }
     }
 }
@@ -146,7 +159,11 @@ impl Reader {
                 match folder.next() {
                     Some(Ok(path)) => return Some(open::file(&path, &self.options)),
                     Some(Err((path, error))) => {
-                        return Some(open::failed(walk::id(&path), unreadable(error)));
+                        return Some(open::failed(
+                            walk::id(&path),
+                            unreadable(error),
+                            &self.options,
+                        ));
                     }
                     None => self.folder = None,
                 }
@@ -187,6 +204,7 @@ fn failure(id: impl Into<String>, error: ArticleError) -> Raw {
         date: None,
         claim: None,
         content: Err(error),
+        fields: None,
     }
 }
 
@@ -202,6 +220,9 @@ fn too_large(what: &str, max_bytes: u64) -> ArticleError {
 }
 
 fn unreadable(error: std::io::Error) -> ArticleError {
+    if let Some(bomb) = fuel::bomb(&error) {
+        return bomb;
+    }
     // What a decompressor reports is not the system's error.
     if error.raw_os_error().is_none() && error.kind() != std::io::ErrorKind::NotFound {
         malformed(format!(

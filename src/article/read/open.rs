@@ -3,13 +3,17 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use flate2::bufread::MultiGzDecoder;
 use same_file::Handle;
 
+use super::fuel::Fuel;
 use super::{
-    Fields, InputFormat, ReadOptions, failure, json, malformed, table, too_large, unreadable, walk,
+    Fields, InputFormat, ReadOptions, Shard, failure, json, malformed, table, too_large,
+    unreadable, walk,
 };
 use crate::article::{Content, Raw, encoding, html};
 use crate::error::ArticleError;
@@ -30,9 +34,24 @@ pub(super) struct Container {
     pub(super) max_bytes: u64,
     /// The encoding that the file's start suggests, unless UTF-8.
     pub(super) encoding: Option<&'static str>,
+    /// Whether records keep the fields that are not read.
+    pub(super) passthrough: bool,
+    pub(super) fuel: Fuel,
+    shard: Option<Shard>,
 }
 
 impl Container {
+    /// Whether a record of these bytes is in this run's shard. It was found, in any case.
+    pub(super) fn takes(&self, bytes: &[u8]) -> bool {
+        self.fuel.refill();
+        self.shard.is_none_or(|shard| shard.takes(bytes))
+    }
+
+    /// The error record of a place in the file, if it is in this run's shard.
+    pub(super) fn failed(&self, place: String, error: ArticleError) -> Option<Raw> {
+        self.takes(place.as_bytes()).then(|| failure(place, error))
+    }
+
     /// The id of the record at a line, or at a position in an array.
     pub(super) fn place(&self, number: u64) -> String {
         format!("{}#{number}", self.id)
@@ -48,39 +67,48 @@ enum Shape {
 }
 
 /// One error in the place of a file.
-pub(super) fn failed(id: String, error: ArticleError) -> Articles {
-    Box::new(std::iter::once(failure(id, error)))
+pub(super) fn failed(id: String, error: ArticleError, options: &ReadOptions) -> Articles {
+    let takes = options.shard.is_none_or(|shard| shard.takes(id.as_bytes()));
+    Box::new(takes.then(|| failure(id, error)).into_iter())
 }
 
 /// The articles of the file at `path`.
 pub(super) fn file(path: &Path, options: &ReadOptions) -> Articles {
     let id = walk::id(path);
-    let is_skipped = |skip: &Handle| Handle::from_path(path).is_ok_and(|found| found == *skip);
-    if options.skip.as_deref().is_some_and(is_skipped) {
+    if !options.skip.is_empty()
+        && let Ok(found) = Handle::from_path(path)
+        && options.skip.iter().any(|skip| **skip == found)
+    {
         return Box::new(std::iter::empty());
     }
     match File::open(path) {
         Ok(file) => stream(&id, Box::new(file), options),
-        Err(error) => failed(id, unreadable(error)),
+        Err(error) => failed(id, unreadable(error), options),
     }
 }
 
 /// The articles of a file's bytes; `id` is its path, whose extension tells the format.
 pub(super) fn stream(id: &str, bytes: Box<dyn Read + Send>, options: &ReadOptions) -> Articles {
-    let (packed, input) = Replay::new(bytes);
+    let counted = Counted {
+        bytes,
+        position: options.position.clone(),
+    };
+    let (packed, input) = Replay::new(Box::new(counted));
+    let fuel = Fuel::default();
+    let most = options.max_bytes.saturating_mul(4);
     let input: Box<dyn Read + Send> = if packed.starts_with(GZIP) {
-        Box::new(MultiGzDecoder::new(BufReader::new(input)))
+        fuel.meter(Box::new(MultiGzDecoder::new(BufReader::new(input))), most)
     } else if packed.starts_with(ZSTD) {
         match zstd::stream::read::Decoder::with_buffer(BufReader::new(input)) {
-            Ok(decoder) => Box::new(decoder),
-            Err(error) => return failed(id.to_owned(), unreadable(error)),
+            Ok(decoder) => fuel.meter(Box::new(decoder), most),
+            Err(error) => return failed(id.to_owned(), unreadable(error), options),
         }
     } else {
         Box::new(input)
     };
     let (head, input) = Replay::new(input);
     if let Err(error) = encoding::refuse_signature(&head) {
-        return failed(id.to_owned(), error);
+        return failed(id.to_owned(), error, options);
     }
     let utf16 = encoding::utf16(&head);
     let text = match utf16 {
@@ -89,6 +117,12 @@ pub(super) fn stream(id: &str, bytes: Box<dyn Read + Send>, options: &ReadOption
     };
     let shape = shape(id, text.trim_start_matches('\u{feff}'), options);
     if let Shape::Text | Shape::Html = shape {
+        if options
+            .shard
+            .is_some_and(|shard| !shard.takes(id.as_bytes()))
+        {
+            return Box::new(std::iter::empty());
+        }
         return Box::new(std::iter::once(single(id, input, &shape, options)));
     }
     let container = Container {
@@ -100,6 +134,9 @@ pub(super) fn stream(id: &str, bytes: Box<dyn Read + Send>, options: &ReadOption
         } else {
             encoding::hint(&head)
         },
+        passthrough: options.passthrough,
+        fuel,
+        shard: options.shard,
     };
     // Records are split as UTF-8; of other encodings only UTF-16 hides the line ends and quotes. A byte order mark is dropped on the way.
     let input: Box<dyn BufRead + Send> = match utf16 {
@@ -112,7 +149,7 @@ pub(super) fn stream(id: &str, bytes: Box<dyn Read + Send>, options: &ReadOption
         None => {
             let mut input = input;
             input.skip_mark();
-            Box::new(BufReader::new(input))
+            Box::new(BufReader::with_capacity(HEAD, input))
         }
     };
     match shape {
@@ -144,6 +181,7 @@ fn single(id: &str, input: Replay, shape: &Shape, options: &ReadOptions) -> Raw 
         date: None,
         claim: None,
         content,
+        fields: None,
     }
 }
 
@@ -196,6 +234,20 @@ fn json_shape(head: &str, one: bool) -> Shape {
         Shape::Values
     } else {
         Shape::Lines
+    }
+}
+
+/// Counts what is read.
+struct Counted {
+    bytes: Box<dyn Read + Send>,
+    position: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        self.position.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }
 

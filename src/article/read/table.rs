@@ -10,6 +10,9 @@ use super::{Fields, failure, fields, malformed, too_large, unreadable};
 use crate::article::{Raw, encoding};
 use crate::error::ArticleError;
 
+/// Bytes of a row's buffer that the next one inherits.
+const KEPT: usize = 1 << 20;
+
 /// The separators that tables use.
 const DELIMITERS: &[u8] = b",\t;|";
 
@@ -109,6 +112,9 @@ impl Rows {
     fn read_row(&mut self) -> io::Result<Row> {
         let (mut bytes, mut cells, mut ends, mut fits) = (0_u64, 0, 0, true);
         let (mut quotes, first_line) = (0_usize, self.lines);
+        // One long row is no reason to keep its room.
+        self.cells.truncate(KEPT);
+        self.cells.shrink_to(KEPT);
         loop {
             let available = match self.input.fill_buf() {
                 Ok(available) => available,
@@ -165,7 +171,17 @@ impl Rows {
         cells.collect()
     }
 
-    fn row(&mut self, line: u64, count: usize) -> Raw {
+    /// The article of a row, if it is in this run's shard.
+    fn row(&mut self, line: u64, count: usize) -> Option<Raw> {
+        let bytes = count
+            .checked_sub(1)
+            .and_then(|last| self.cells.get(..*self.ends.get(last)?));
+        self.container
+            .takes(bytes.unwrap_or_default())
+            .then(|| self.article(line, count))
+    }
+
+    fn article(&self, line: u64, count: usize) -> Raw {
         let place = self.container.place(line);
         if count != self.header.len() {
             let message = format!(
@@ -178,7 +194,12 @@ impl Rows {
             Ok(cells) => {
                 let values = cells.into_iter().map(Value::String);
                 let record: fields::Record = self.header.iter().cloned().zip(values).collect();
-                self.container.fields.article(record, place)
+                let fields = &self.container.fields;
+                let rest = self.container.passthrough.then(|| fields.rest(&record));
+                Raw {
+                    fields: rest,
+                    ..fields.article(record, place)
+                }
             }
             Err(error) => failure(place, error),
         }
@@ -205,41 +226,50 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Raw> {
         while !self.done {
-            let read = self.skip_line_ends().and_then(|()| {
-                let line = self.lines + 1;
-                self.read_row().map(|row| (line, row))
-            });
-            match read {
-                Ok((_, Row::End)) => self.done = true,
-                Ok((_, Row::Whole(count))) if self.header.is_empty() => {
-                    if let Err(error) = self.read_header(count) {
-                        self.done = true;
-                        return Some(failure(self.container.id.clone(), error));
-                    }
-                }
-                Ok((line, Row::Whole(count))) => return Some(self.row(line, count)),
-                Ok((line, Row::Torn)) => {
-                    self.done = true;
-                    let message =
-                        format!("a quote opened in the row of line {line} is never closed");
-                    return Some(failure(self.container.place(line), malformed(message)));
-                }
-                Ok((line, Row::TooLarge)) => {
-                    // Without a header nothing that follows can be read.
-                    self.done = self.header.is_empty();
-                    let place = self.container.place(line);
-                    return Some(failure(
-                        place,
-                        too_large("the row", self.container.max_bytes),
-                    ));
-                }
-                Err(error) => {
-                    self.done = true;
-                    let place = self.container.place(self.lines + 1);
-                    return Some(failure(place, unreadable(error)));
-                }
+            let found = self.next_row();
+            if found.is_some() {
+                return found;
             }
         }
         None
+    }
+}
+
+impl Rows {
+    /// The next row's article; none for the header, the end, and a row of another shard.
+    fn next_row(&mut self) -> Option<Raw> {
+        let read = self.skip_line_ends().and_then(|()| {
+            let line = self.lines + 1;
+            self.read_row().map(|row| (line, row))
+        });
+        match read {
+            Ok((_, Row::End)) => {
+                self.done = true;
+                None
+            }
+            Ok((_, Row::Whole(count))) if self.header.is_empty() => {
+                let error = self.read_header(count).err()?;
+                self.done = true;
+                self.container.failed(self.container.id.clone(), error)
+            }
+            Ok((line, Row::Whole(count))) => self.row(line, count),
+            Ok((line, Row::Torn)) => {
+                self.done = true;
+                let message = format!("a quote opened in the row of line {line} is never closed");
+                self.container
+                    .failed(self.container.place(line), malformed(message))
+            }
+            Ok((line, Row::TooLarge)) => {
+                // Without a header nothing that follows can be read.
+                self.done = self.header.is_empty();
+                let error = too_large("the row", self.container.max_bytes);
+                self.container.failed(self.container.place(line), error)
+            }
+            Err(error) => {
+                self.done = true;
+                let place = self.container.place(self.lines + 1);
+                self.container.failed(place, unreadable(error))
+            }
+        }
     }
 }

@@ -98,6 +98,28 @@ fn expand(text: &str) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Bytes of all files of `sources`, as they stand, to show how far a run is; `None` when there is no telling (standard input, a pipe).
+pub fn total_bytes(sources: &[Source]) -> Option<u64> {
+    let size = |path: &Path| {
+        let file = path.metadata().ok()?;
+        file.is_file().then_some(file.len())
+    };
+    let mut total = 0;
+    for source in sources {
+        match source {
+            Source::Stdin => return None,
+            Source::Path(path) if path.is_dir() => {
+                total += Files::below(path)
+                    .flatten()
+                    .filter_map(|file| size(&file))
+                    .sum::<u64>();
+            }
+            Source::Path(path) => total += size(path)?,
+        }
+    }
+    Some(total)
+}
+
 /// A path as it stands in records: `/`-separated.
 pub(super) fn id(path: &Path) -> String {
     let id = path.to_string_lossy();

@@ -1,0 +1,45 @@
+//! One input, several machines: which articles are this one's.
+
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+/// Part `index` of `of`, as `3/16` says it. The parts together are the whole, each article in exactly one.
+///
+/// A record goes by its own bytes and a file that is one article by its path, so an article's part depends on nothing else: not on its
+/// place, not on what stands beside it. Files of other parts are not read, and one that cannot be read on one machine is nobody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: u64,
+    of: u64,
+}
+
+impl Shard {
+    /// Whether what these bytes stand for is in this part.
+    pub(super) fn takes(self, bytes: &[u8]) -> bool {
+        let digest = Sha256::digest(bytes);
+        let first = digest.iter().take(8);
+        let number = first.fold(0, |number, &byte| number << 8 | u64::from(byte));
+        number % self.of == self.index - 1
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text
+            .split_once('/')
+            .and_then(|(index, of)| Some((index.parse::<u64>().ok()?, of.parse::<u64>().ok()?)));
+        match numbers {
+            Some((index, of)) if (1..=of).contains(&index) => Ok(Self { index, of }),
+            _ => Err("a part of a whole, from 1: `1/16` to `16/16`".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}

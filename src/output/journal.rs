@@ -1,0 +1,661 @@
+//! Records in a file that a run can be killed over, anywhere, and go on with.
+//!
+//! Beside `run.jsonl`, which holds the records and nothing else, lies its log, `run.jsonl.run`: first a line with the run's settings,
+//! then one line a batch:
+//!
+//! ```json
+//! {"articles":96,"bytes":118702,"inputs":"5be0…","failed":[[41,"empty"]]}
+//! ```
+//!
+//! says that the records of the first 96 articles of the input end at that byte, that `inputs` is the hash chained over those articles,
+//! and that since the line before it article 41 (from 0) had none but an error record. A batch's line is written **before** its records: so the
+//! log covers whatever the output holds, and going on is: find the last line that the output reaches, pass the input's articles by it while the
+//! chain agrees, cut off what stands after it, append.
+//!
+//! Trying errors again is the same, into a new pair of files (`run.jsonl.retry`) that takes the old records over and is
+//! renamed in the end.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{Entry, Record, Sink};
+use crate::error::{ArticleErrorKind, Error, Result};
+
+/// How often the disk is asked to make sure: what a power failure may cost.
+const SYNC: Duration = Duration::from_secs(10);
+
+/// The output and its log.
+pub struct Journal {
+    place: PathBuf,
+    out: File,
+    log: File,
+    /// What an earlier run has left, until the input has come by it.
+    past: Option<Past>,
+    earlier: Earlier,
+    /// Where the records go in the end, when this is a second try.
+    replaces: Option<PathBuf>,
+    /// Records that are not written yet.
+    records: Vec<u8>,
+    chain: Chain,
+    articles: u64,
+    bytes: u64,
+    failed: Vec<(u64, ArticleErrorKind)>,
+    /// Articles at the last line of the log.
+    logged: u64,
+    synced: Instant,
+}
+
+/// What the output held before this run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// Articles with records.
+    pub articles: u64,
+    /// Those of them with error records, by kind.
+    pub failed: BTreeMap<ArticleErrorKind, u64>,
+}
+
+/// The first line of a log.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    tidings: String,
+    settings: Map<String, Value>,
+}
+
+/// Every other line of a log.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Checkpoint {
+    articles: u64,
+    bytes: u64,
+    inputs: String,
+    failed: Vec<(u64, ArticleErrorKind)>,
+}
+
+/// Hash over articles, in order.
+#[derive(Clone, Default)]
+struct Chain([u8; 32]);
+
+impl Chain {
+    /// Takes in an article: all of it, or only its name when it has no answer, so that it may change before it is tried again.
+    fn add(&mut self, entry: &Entry<'_>, answered: bool) {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        match answered {
+            true => hash.update(entry.digest),
+            false => hash.update(Sha256::digest(entry.id)),
+        }
+        self.0 = hash.finalize().into();
+    }
+
+    fn hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The answered part of an earlier run, as its articles come by.
+struct Past {
+    /// Lines of its log after the current one, which reaches to the next article or further.
+    checkpoints: Checkpoints,
+    current: Checkpoint,
+    /// The same once more, to know ahead which articles have failed.
+    again: Option<Checkpoints>,
+    end: End,
+    chain: Chain,
+    articles: u64,
+    /// Its records, when they are taken over into a new file, and how many records an article has.
+    old: Option<(BufReader<File>, u64)>,
+}
+
+/// Where the answered part ends, in the output and in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct End {
+    articles: u64,
+    bytes: u64,
+    log: u64,
+}
+
+impl Journal {
+    /// The log of the output `place`.
+    pub fn log_of(place: &Path) -> PathBuf {
+        with_suffix(place, "run")
+    }
+
+    /// An empty output at `place`, whatever was there before. `settings` are what changes a record; a run that goes on must have the same.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when it cannot be written.
+    pub fn create(place: &Path, settings: Map<String, Value>) -> Result<Self> {
+        let out = open(place)?;
+        // What a second try may have left would be taken for this output's.
+        let left = Self::log_of(&with_suffix(place, "retry"));
+        disk::remove(&left).map_err(|e| cannot_write(&left, &e))?;
+        let log = begin(place, settings)?;
+        disk::cut(&out, 0).map_err(|e| cannot_write(place, &e))?;
+        Ok(Self::new(place, out, log))
+    }
+
+    /// Goes on with the output at `place`; begins one if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the settings differ (the message names them) or the log is missing.
+    pub fn resume(place: &Path, settings: Map<String, Value>) -> Result<Self> {
+        mend_names(place)?;
+        if fs::metadata(place).map_or(0, |m| m.len()) == 0 {
+            return Self::create(place, settings);
+        }
+        let mut out = open(place)?;
+        let (end, earlier) = answered(place, &mut out, &settings)?;
+        let log = OpenOptions::new().write(true).open(Self::log_of(place));
+        let log = log.map_err(|e| cannot_write(&Self::log_of(place), &e))?;
+        let past = Past::open(place, end, None)?;
+        Ok(Self {
+            past: Some(past),
+            earlier,
+            ..Self::new(place, out, log)
+        })
+    }
+
+    /// Writes the output at `place` anew: the records of its answered articles as they are, those of the others from this run, which
+    /// asks `claims` claims of every article that brings none of its own. The new file takes the old one's place when the run ends.
+    ///
+    /// # Errors
+    /// As [`Journal::resume`]; also when there is no output.
+    pub fn retry(place: &Path, settings: Map<String, Value>, claims: usize) -> Result<Self> {
+        mend_names(place)?;
+        let mut old = File::open(place)
+            .map_err(|e| Error::Usage(format!("cannot read {}: {e}", place.display())))?;
+        lock(&old, place)?;
+        let (end, earlier) = answered(place, &mut old, &settings)?;
+        let past = Past::open(place, end, Some((BufReader::new(old), claims as u64)))?;
+        let new = with_suffix(place, "retry");
+        // In this order: `mend_names` tells from it how far a renaming came.
+        let out = open(&new)?;
+        disk::cut(&out, 0).map_err(|e| cannot_write(&new, &e))?;
+        let log = begin(&new, settings)?;
+        Ok(Self {
+            past: Some(past),
+            earlier,
+            replaces: Some(place.to_owned()),
+            ..Self::new(&new, out, log)
+        })
+    }
+
+    fn new(place: &Path, out: File, log: File) -> Self {
+        Self {
+            place: place.to_owned(),
+            out,
+            log,
+            past: None,
+            earlier: Earlier::default(),
+            replaces: None,
+            records: Vec::new(),
+            chain: Chain::default(),
+            articles: 0,
+            bytes: 0,
+            failed: Vec::new(),
+            logged: 0,
+            synced: Instant::now(),
+        }
+    }
+
+    /// What the output held before this run.
+    pub fn earlier(&self) -> &Earlier {
+        &self.earlier
+    }
+
+    /// Ends the output; `whole` when the run came to the end of its input. A second try then takes the place of the first, and is
+    /// forgotten otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the input held fewer articles than an earlier run has answered; [`Error::Output`] when the disk fails.
+    pub fn finish(mut self, whole: bool) -> Result<()> {
+        self.flush().map_err(Error::Output)?;
+        if let Some(past) = &self.past
+            && whole
+        {
+            return Err(Error::Usage(format!(
+                "the input has {} articles, but {} answers {}: name the inputs of that run, or start anew with --force",
+                past.articles,
+                self.replaces.as_ref().unwrap_or(&self.place).display(),
+                past.end.articles,
+            )));
+        }
+        let end = || -> io::Result<()> {
+            disk::sync(&self.log)?;
+            disk::sync(&self.out)?;
+            match &self.replaces {
+                Some(place) if whole => {
+                    disk::rename(&self.place, place)?;
+                    disk::rename(&Self::log_of(&self.place), &Self::log_of(place))
+                }
+                Some(_) => {
+                    // The log first: alone, it would be taken for a renamed output's.
+                    disk::remove(&Self::log_of(&self.place))?;
+                    disk::remove(&self.place)
+                }
+                None => Ok(()),
+            }
+        };
+        end().map_err(Error::Output)
+    }
+
+    /// The output's files, which are never input.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let places = [Some(&self.place), self.replaces.as_ref()];
+        let places = places.into_iter().flatten();
+        places
+            .flat_map(|place| [place.clone(), Self::log_of(place)])
+            .collect()
+    }
+
+    /// Once the input has come by all that was answered: from here on records are added.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(past) = self.past.take_if(|past| past.is_over()) else {
+            return Ok(());
+        };
+        if self.replaces.is_none() {
+            let End {
+                articles,
+                bytes,
+                log,
+            } = past.end;
+            disk::cut(&self.log, log)?;
+            disk::cut(&self.out, bytes)?;
+            self.log.seek(SeekFrom::Start(log))?;
+            self.out.seek(SeekFrom::Start(bytes))?;
+            (self.logged, self.bytes) = (articles, bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether an article of the answered part is the one that was answered; `keep` its old records.
+    fn recognise(&mut self, entry: &Entry<'_>, keep: bool) -> Result<()> {
+        let Some(past) = self.past.as_mut().filter(|past| !past.is_over()) else {
+            return Ok(());
+        };
+        let kept = keep.then_some(&mut self.records);
+        if past.take(entry, kept).map_err(Error::Output)? {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "the input has changed: `{}`, its article {}, or one shortly before it, is not the one that {} answers; name the inputs of \
+             that run as they were, or start anew with --force",
+            entry.id,
+            past.articles,
+            self.replaces.as_ref().unwrap_or(&self.place).display(),
+        )))
+    }
+}
+
+impl Sink for Journal {
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        serde_json::to_writer(&mut self.records, record)?;
+        self.records.push(b'\n');
+        Ok(())
+    }
+
+    fn passed(&mut self) -> Box<dyn Iterator<Item = bool> + Send> {
+        match &mut self.past {
+            Some(past) if self.replaces.is_none() => {
+                Box::new(std::iter::repeat_n(true, past.end.articles as usize))
+            }
+            Some(past) => {
+                let mut checkpoint = Checkpoint::default();
+                let mut after = past.again.take();
+                Box::new((0..past.end.articles).map(move |article| {
+                    while checkpoint.articles <= article
+                        && let Some((next, _)) = after.as_mut().and_then(Iterator::next)
+                    {
+                        checkpoint = next;
+                    }
+                    !checkpoint.has_failed(article)
+                }))
+            }
+            None => Box::new(std::iter::empty()),
+        }
+    }
+
+    fn pass(&mut self, entry: &Entry<'_>) -> Result<()> {
+        self.recognise(entry, true)?;
+        if self.replaces.is_some() {
+            self.chain.add(entry, true);
+        } else if let Some(past) = &self.past {
+            self.chain = past.chain.clone();
+        }
+        self.articles += 1;
+        Ok(())
+    }
+
+    fn end(&mut self, entry: &Entry<'_>) -> Result<()> {
+        self.recognise(entry, false)?;
+        self.chain.add(entry, entry.error.is_none());
+        self.failed
+            .extend(entry.error.map(|kind| (self.articles, kind)));
+        self.articles += 1;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.settle()?;
+        let passing = self.past.is_some() && self.replaces.is_none();
+        if passing || self.articles == self.logged {
+            return Ok(());
+        }
+        let checkpoint = Checkpoint {
+            articles: self.articles,
+            bytes: self.bytes + self.records.len() as u64,
+            inputs: self.chain.hex(),
+            failed: std::mem::take(&mut self.failed),
+        };
+        let mut line = serde_json::to_vec(&checkpoint)?;
+        line.push(b'\n');
+        disk::write(&mut self.log, &line)?;
+        if let Err(error) = disk::write(&mut self.out, &self.records) {
+            // Whole records only, if the disk (a full one, say) still allows it; going on would cut them off as well.
+            disk::cut(&self.out, self.bytes).ok();
+            return Err(error);
+        }
+        (self.logged, self.bytes) = (checkpoint.articles, checkpoint.bytes);
+        self.records.clear();
+        if self.synced.elapsed() > SYNC {
+            disk::sync(&self.log)?;
+            disk::sync(&self.out)?;
+            self.synced = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+impl Checkpoint {
+    fn has_failed(&self, article: u64) -> bool {
+        let found = self.failed.binary_search_by_key(&article, |(at, _)| *at);
+        found.is_ok()
+    }
+}
+
+impl Past {
+    fn open(place: &Path, end: End, old: Option<(BufReader<File>, u64)>) -> Result<Self> {
+        let (_, checkpoints) = read_log(place)?;
+        let again = match &old {
+            Some(_) => Some(read_log(place)?.1),
+            None => None,
+        };
+        let mut past = Self {
+            current: Checkpoint::default(),
+            checkpoints,
+            again,
+            end,
+            chain: Chain::default(),
+            articles: 0,
+            old,
+        };
+        past.advance();
+        Ok(past)
+    }
+
+    fn is_over(&self) -> bool {
+        self.articles >= self.end.articles
+    }
+
+    fn advance(&mut self) {
+        if let Some((next, _)) = self.checkpoints.next() {
+            self.current = next;
+        }
+    }
+
+    /// Passes the next article by, its old records into `kept`. Whether it is still the one that was answered, as far as can be told here.
+    fn take(&mut self, entry: &Entry<'_>, kept: Option<&mut Vec<u8>>) -> io::Result<bool> {
+        let failed = self.current.has_failed(self.articles);
+        self.chain.add(entry, !failed);
+        self.articles += 1;
+        if let Some((old, claims)) = &mut self.old {
+            let records = if failed || entry.own_claim {
+                1
+            } else {
+                *claims
+            };
+            let mut unwanted = Vec::new();
+            let to = kept.unwrap_or(&mut unwanted);
+            for _ in 0..records {
+                old.read_until(b'\n', to)?;
+            }
+        }
+        let same = self.articles < self.current.articles || self.chain.hex() == self.current.inputs;
+        if self.articles == self.current.articles {
+            self.advance();
+        }
+        Ok(same)
+    }
+}
+
+/// The lines of a log after its first, each with the byte where it ends; up to one that is torn.
+struct Checkpoints {
+    lines: BufReader<File>,
+    last: Checkpoint,
+    at: u64,
+}
+
+impl Iterator for Checkpoints {
+    type Item = (Checkpoint, u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut line = Vec::new();
+        self.lines.read_until(b'\n', &mut line).ok()?;
+        let whole = line.ends_with(b"\n");
+        let next: Checkpoint = serde_json::from_slice(&line).ok().filter(|_| whole)?;
+        let goes_on = next.articles > self.last.articles && next.bytes >= self.last.bytes;
+        self.at += line.len() as u64;
+        self.last = goes_on.then_some(next)?;
+        Some((self.last.clone(), self.at))
+    }
+}
+
+/// The log of the output at `place`.
+fn read_log(place: &Path) -> Result<(Header, Checkpoints)> {
+    let path = Journal::log_of(place);
+    let unknown = |why: String| {
+        Error::Usage(format!(
+            "cannot tell what {} answers: {} {why}; start anew with --force",
+            place.display(),
+            path.display()
+        ))
+    };
+    let file = File::open(&path).map_err(|e| unknown(format!("cannot be read ({e})")))?;
+    let mut lines = BufReader::new(file);
+    let mut line = Vec::new();
+    let header = lines
+        .read_until(b'\n', &mut line)
+        .ok()
+        .and_then(|_| serde_json::from_slice(&line).ok());
+    let header = header.ok_or_else(|| unknown("is damaged".to_owned()))?;
+    let checkpoints = Checkpoints {
+        lines,
+        last: Checkpoint::default(),
+        at: line.len() as u64,
+    };
+    Ok((header, checkpoints))
+}
+
+/// How much of `out` counts, when its run had the same `settings`.
+fn answered(place: &Path, out: &mut File, settings: &Map<String, Value>) -> Result<(End, Earlier)> {
+    let (header, _) = read_log(place)?;
+    refuse_other_settings(place, &header, settings)?;
+    let mut reach = out.metadata().map_err(Error::Output)?.len();
+    loop {
+        let (_, checkpoints) = read_log(place)?;
+        let mut end = End {
+            log: checkpoints.at,
+            ..End::default()
+        };
+        let mut earlier = Earlier::default();
+        for (checkpoint, log) in checkpoints {
+            if checkpoint.bytes > reach {
+                break;
+            }
+            end = End {
+                articles: checkpoint.articles,
+                bytes: checkpoint.bytes,
+                log,
+            };
+            earlier.articles = checkpoint.articles;
+            for (_, kind) in checkpoint.failed {
+                *earlier.failed.entry(kind).or_default() += 1;
+            }
+        }
+        // After a power failure a file may have its length and not its bytes.
+        if end.bytes == 0 || ends_a_line(out, end.bytes).map_err(Error::Output)? {
+            return Ok((end, earlier));
+        }
+        reach = end.bytes - 1;
+    }
+}
+
+fn ends_a_line(file: &mut File, at: u64) -> io::Result<bool> {
+    let mut last = [0];
+    file.seek(SeekFrom::Start(at - 1))?;
+    file.read_exact(&mut last)?;
+    file.rewind()?;
+    Ok(last == *b"\n")
+}
+
+fn refuse_other_settings(place: &Path, then: &Header, now: &Map<String, Value>) -> Result<()> {
+    let mut differences = Vec::new();
+    let mut compare = |name: &str, then: Option<&Value>, now: Option<&Value>| {
+        if then != now {
+            let show = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
+            differences.push(format!("{name} was {}, is {}", show(then), show(now)));
+        }
+    };
+    let program = |version: &str| Value::from(version);
+    compare(
+        "version",
+        Some(&program(&then.tidings)),
+        Some(&program(env!("CARGO_PKG_VERSION"))),
+    );
+    for name in now.keys() {
+        compare(name, then.settings.get(name), now.get(name));
+    }
+    for name in then.settings.keys().filter(|name| !now.contains_key(*name)) {
+        compare(name, then.settings.get(name), None);
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "{} is from a run with other settings: {}; go on with those, or start anew with --force",
+        place.display(),
+        differences.join("; ")
+    )))
+}
+
+/// Writes the log's first line: all of it is there, or none.
+fn begin(place: &Path, settings: Map<String, Value>) -> Result<File> {
+    let header = Header {
+        tidings: env!("CARGO_PKG_VERSION").to_owned(),
+        settings,
+    };
+    let path = Journal::log_of(place);
+    let new = with_suffix(&path, "new");
+    let begin = || -> io::Result<File> {
+        let mut line = serde_json::to_vec(&header)?;
+        line.push(b'\n');
+        let mut log = File::create(&new)?;
+        disk::write(&mut log, &line)?;
+        disk::sync(&log)?;
+        disk::rename(&new, &path)?;
+        Ok(log)
+    };
+    begin().map_err(Error::Output)
+}
+
+/// Opens an output, whose bytes stay, for this run alone.
+fn open(place: &Path) -> Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(place);
+    let file = file.map_err(|e| cannot_write(place, &e))?;
+    lock(&file, place)?;
+    Ok(file)
+}
+
+fn lock(file: &File, place: &Path) -> Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::Usage(format!(
+            "another run is writing to {}",
+            place.display()
+        ))),
+        // Some file systems have no locks: the user must see to it there.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// A second try may have been stopped between its two renamings: the output has its new name, the log has not.
+fn mend_names(place: &Path) -> Result<()> {
+    let new = with_suffix(place, "retry");
+    let log = Journal::log_of(&new);
+    if log.exists() && !new.exists() {
+        disk::rename(&log, &Journal::log_of(place)).map_err(Error::Output)?;
+    }
+    Ok(())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    Error::Usage(format!("cannot write {}: {error}", path.display()))
+}
+
+/// Every change to a file goes through here, so that tests can end a run at each of them.
+mod disk {
+    use super::*;
+
+    pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        super::tests::fault(|part| file.write_all(&bytes[..bytes.len() * part / 100]))?;
+        file.write_all(bytes)
+    }
+
+    pub(super) fn cut(file: &File, length: u64) -> io::Result<()> {
+        #[cfg(test)]
+        super::tests::fault(|_| Ok(()))?;
+        file.set_len(length)
+    }
+
+    pub(super) fn sync(file: &File) -> io::Result<()> {
+        #[cfg(test)]
+        super::tests::fault(|_| Ok(()))?;
+        file.sync_data()
+    }
+
+    pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        super::tests::fault(|_| Ok(()))?;
+        fs::rename(from, to)
+    }
+
+    pub(super) fn remove(path: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        super::tests::fault(|_| Ok(()))?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
