@@ -27,6 +27,7 @@ fn articles() -> Vec<Raw> {
             title: None,
             date: None,
             claim: None,
+            kept: Default::default(),
             content: Ok(Content::Text(long)),
         },
     );

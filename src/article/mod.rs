@@ -23,6 +23,8 @@ pub struct Raw {
     pub date: Option<String>,
     /// The record's own claim, which overrides the run's.
     pub claim: Option<String>,
+    /// The record's fields that [`read::ReadOptions::keep`] names, as they stand there; a table's cells are strings.
+    pub kept: serde_json::Map<String, serde_json::Value>,
     /// The text, or why there is none.
     pub content: Result<Content, ArticleError>,
 }

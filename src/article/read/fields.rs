@@ -39,6 +39,7 @@ pub(super) struct Fields {
     id: Option<String>,
     claim: Option<String>,
     date: Option<String>,
+    keep: Vec<String>,
 }
 
 impl Fields {
@@ -49,6 +50,7 @@ impl Fields {
             id: options.id_field.clone(),
             claim: options.claim_field.clone(),
             date: options.date_field.clone(),
+            keep: options.keep.clone(),
         }
     }
 
@@ -99,7 +101,12 @@ impl Fields {
         let one = |given: &Option<String>, usual: &[&str]| {
             find(&record, given, usual).and_then(|key| scalar(&record, &key))
         };
+        let kept = self.keep.iter().filter_map(|key| {
+            let value = record.get(key)?;
+            Some((key.clone(), value.clone()))
+        });
         Raw {
+            kept: kept.collect(),
             title: one(&self.title, TITLE),
             date: one(&self.date, DATE),
             claim,

@@ -55,6 +55,8 @@ pub struct ReadOptions {
     pub claim_field: Option<String>,
     /// The field that holds the date.
     pub date_field: Option<String>,
+    /// Further fields of a record that are handed on in [`Raw::kept`].
+    pub keep: Vec<String>,
     /// Most bytes of one article (a file or a record), after decompression.
     pub max_bytes: u64,
     /// A file that is passed over wherever it is found: the run's own output.
@@ -70,6 +72,7 @@ impl Default for ReadOptions {
             id_field: None,
             claim_field: None,
             date_field: None,
+            keep: Vec::new(),
             max_bytes: 64_000_000,
             skip: None,
         }
@@ -186,6 +189,7 @@ fn failure(id: impl Into<String>, error: ArticleError) -> Raw {
         title: None,
         date: None,
         claim: None,
+        kept: serde_json::Map::new(),
         content: Err(error),
     }
 }

@@ -143,6 +143,7 @@ fn single(id: &str, input: Replay, shape: &Shape, options: &ReadOptions) -> Raw 
         title: None,
         date: None,
         claim: None,
+        kept: serde_json::Map::new(),
         content,
     }
 }
