@@ -21,7 +21,7 @@ const CHUNK: usize = 32;
 /// Chunks that may wait for the model.
 const WAITING: usize = 2;
 
-/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean` and `truncate`.
+/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean`, `truncate` and `abstain_below`.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Claims asked of every article that brings none of its own.
@@ -32,6 +32,8 @@ pub struct Options {
     pub clean: CleanOptions,
     /// Tokens of an article to read at most; `None` reads it whole.
     pub truncate: Option<usize>,
+    /// An answer whose best score (0 to 1) is below this is [`Stance::Discusses`] and marked; `None` always answers.
+    pub abstain_below: Option<f32>,
     /// Tokens that are in the encoder at once, about.
     pub batch_tokens: usize,
     /// Articles, times claims, of a batch at most.
@@ -47,6 +49,7 @@ impl Default for Options {
             labels: Labels::default(),
             clean: CleanOptions::default(),
             truncate: None,
+            abstain_below: None,
             batch_tokens: 4096,
             batch_size: 64,
             threads: 0,
@@ -163,8 +166,9 @@ pub fn run(
                     cost += pair.cost();
                     batch.push((&ready.tokens, pair));
                 }
-                verdicts
-                    .extend(pool.install(|| stance::read(&batch, options.batch_tokens, model))?);
+                let read =
+                    || stance::read(&batch, options.batch_tokens, model, options.abstain_below);
+                verdicts.extend(pool.install(read)?);
             }
             drop(questions);
             let mut verdicts = verdicts.into_iter();

@@ -119,6 +119,10 @@ pub struct Classify {
     /// whole
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub truncate: Option<usize>,
+
+    /// Leave open (uncertain, and marked `abstained`) what the model answers with a score below P
+    #[arg(long, value_name = "P", value_parser = share, help_heading = "Model")]
+    pub abstain_below: Option<f32>,
 }
 
 /// How articles are read.
@@ -275,5 +279,12 @@ fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n <= 1024 => Ok(n),
         _ => Err("a number from 0 to 1024".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a number from 0 to 1".to_owned()),
     }
 }

@@ -41,6 +41,7 @@ pub fn run(args: &Classify) -> Result<Outcome> {
             languages,
         },
         truncate: args.truncate,
+        abstain_below: args.abstain_below,
         batch_tokens: args.batch_tokens,
         batch_size: args.batch_size,
         threads: args.threads,
