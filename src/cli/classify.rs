@@ -9,9 +9,9 @@ use tidings::article::CleanOptions;
 use tidings::article::read::{ReadOptions, Reader};
 use tidings::output::Labels;
 use tidings::stance::{Claim, DEFAULT_CLAIM};
-use tidings::{Device, Engine, Error, Files, Model, Options, Result, Totals};
+use tidings::{Error, Options, Result, Totals};
 
-use super::args::{Classify, DeviceArg, EngineArg};
+use super::args::Classify;
 use super::destination::Destination;
 use super::{Outcome, inputs, say};
 
@@ -22,7 +22,7 @@ pub fn run(args: &Classify) -> Result<Outcome> {
     let labels = Labels::parse(&args.labels)?;
     // Before the model: a path that cannot be written should fail in the first moment, not after an hour.
     let destination = Destination::open(args, &sources)?;
-    let (files, model) = match load(args) {
+    let (files, model) = match args.model.load() {
         Ok(loaded) => loaded,
         Err(error) => {
             destination.abandon();
@@ -86,21 +86,6 @@ pub fn run(args: &Classify) -> Result<Outcome> {
     } else {
         Outcome::SomeFailed
     })
-}
-
-fn load(args: &Classify) -> Result<(Files, Model)> {
-    let files = Files::open(&args.model.model)?;
-    let device = match args.model.device {
-        DeviceArg::Auto => Device::Auto,
-        DeviceArg::Cpu => Device::Cpu,
-    };
-    let engine = match args.model.engine {
-        EngineArg::Native => Engine::Native,
-        EngineArg::Float => Engine::Float,
-        EngineArg::Reference => Engine::Reference,
-    };
-    let model = Model::load(&files, device, engine)?;
-    Ok((files, model))
 }
 
 fn claims(args: &Classify) -> Result<Vec<String>> {
