@@ -151,6 +151,11 @@ fn further_claims_are_asked_and_count_with_their_article() {
     assert_eq!(report["all"]["articles"], 6);
     assert_eq!(report["unlabelled"], 1);
     assert_eq!(golds(&report["all"]), [3, 4, 2, 2]);
+    let default = ["--default-label-field", "default_label"];
+    let report = eval(&[&[TALKS, "--all-claims"], &default[..]].concat()).json();
+    assert_eq!(report["all"]["items"], 16);
+    assert_eq!(report["unlabelled"], 2);
+    assert_eq!(golds(&report["all"]), [5, 6, 2, 3]);
 }
 
 #[test]
@@ -309,6 +314,11 @@ fn an_article_that_cannot_be_read_is_counted_and_the_others_measured() {
     assert_eq!(report["all"]["items"], 6);
     assert_eq!(report["unanswered"], json!({"empty": 1}));
     assert_eq!(report["broken"], 1);
+    assert!(
+        ran.err.contains("blank: no article text found"),
+        "{}",
+        ran.err
+    );
     let table = run(&["eval", text(&set)]).out;
     assert!(
         table.contains("1 question without an answer, in no figure: empty 1"),
@@ -321,7 +331,7 @@ fn an_article_that_cannot_be_read_is_counted_and_the_others_measured() {
         format!("{}\n", json!({"id": "blank", "text": "", "label": "agree"})),
     )
     .unwrap();
-    refused(&[text(&set)], "could be read (empty)");
+    refused(&[text(&set)], "blank: no article text found");
 }
 
 #[test]

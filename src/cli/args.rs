@@ -269,24 +269,29 @@ pub enum EngineArg {
 }
 
 const EVAL_HELP: &str = "\
-A labelled record is an article with `label`: supports, refutes, discusses or unrelated (or imminent, not-imminent, uncertain,
-unrelated; or agree, disagree, discuss, unrelated); and, if you have them, `claim`, `evidence` (a list of the deciding sentences)
-and `claims` (a list of {\"claim\": …, \"label\": …}):
-  {\"text\": \"…\", \"claim\": \"Talks between A and B are imminent.\", \"label\": \"refutes\", \"evidence\": [\"…\"]}
+A labelled record is an article with a field `label`: supports, refutes, discusses, unrelated (or
+imminent, not-imminent, uncertain, unrelated; or agree, disagree, discuss, unrelated). It may have a
+`claim`, the deciding sentences as `evidence`, and further `claims`:
+  {\"text\": \"…\", \"claim\": \"…\", \"label\": \"refutes\", \"evidence\": [\"…\"],
+   \"claims\": [{\"claim\": \"…\", \"label\": \"supports\"}]}
 
 Examples:
-  tidings eval dev.jsonl                                          each record's own claim
+  tidings eval dev.jsonl                        each record's own claim
   tidings eval dev.jsonl --claim \"Talks are imminent.\" --label-field default_label
-  tidings eval dev.jsonl --all-claims --negate                    further claims, and each one denied
-  tidings eval dev.jsonl --records now.jsonl                      keep the answers …
-  tidings eval dev.jsonl --model other/ --baseline now.jsonl      … and compare another model with them, item by item
-  tidings eval --fnc test_bodies.csv test_stances.csv --sample 2000
+  tidings eval dev.jsonl --all-claims --negate  further claims too, and each one denied
+  tidings eval *.jsonl --all-claims --default-label-field default_label    all that is labelled
+  tidings eval dev.jsonl --records now.jsonl    keep the answers …
+  tidings eval dev.jsonl --model other/ --baseline now.jsonl     … and compare, item by item
+  tidings eval --fnc bodies.csv stances.csv --sample 2000        a quick look at FNC-1
   tidings eval dev.jsonl --format json | jq .all.macro_f1
 
-Figures: [low, high] is the 95% interval of a bootstrap by article. Macro F1 is the mean over the stances that occur. Brier skill is
-1 for certainty of the truth, 0 for always giving the shares of the labels. The calibration error (ten bins of the best score) is how far
-scores and accuracy lie apart. An article is long when the model reads it in more than one window.
-Exit codes: 0 all well; 1 some articles could not be read (they are in no figure but FNC-1's score); 2 bad usage; 3 no model.";
+The figures: [low, high] is the 95% interval of a bootstrap by article. Macro F1 is the mean over
+the stances that occur. Brier skill is 1 for certainty of the truth, 0 for always giving the labels'
+own shares. The calibration error (ten bins of the best score) is how far score and accuracy lie
+apart. An article is long when the model reads it in more than one window.
+
+Exit codes: 0 all well; 1 some articles could not be read (they are in no figure but FNC-1's score);
+2 bad usage; 3 no model, or results that could not be written.";
 
 #[derive(Args)]
 pub struct Eval {
@@ -295,7 +300,7 @@ pub struct Eval {
     pub paths: Vec<String>,
 
     /// Measure on the Fake News Challenge instead, as published (.csv) or as JSON Lines with body_id, text and claim, body_id, stance
-    #[arg(long, action = clap::ArgAction::Set, num_args = 2, value_names = ["BODIES", "STANCES"], conflicts_with_all = ["claim", "all_claims", "label_field"])]
+    #[arg(long, action = clap::ArgAction::Set, num_args = 2, value_names = ["BODIES", "STANCES"], conflicts_with_all = ["claim", "all_claims", "label_field", "default_label_field"])]
     pub fnc: Vec<PathBuf>,
 
     /// Field with the label; records where it is null or missing are counted and left out
@@ -307,7 +312,7 @@ pub struct Eval {
     )]
     pub label_field: String,
 
-    /// Claim to ask of every record, in place of its own [default: the record's, else \"Talks are imminent.\"]
+    /// Claim to ask of every record: it wins over the record's own [default: the record's, else "Talks are imminent."]
     #[arg(
         long,
         value_name = "TEXT",
@@ -320,7 +325,16 @@ pub struct Eval {
     #[arg(long, help_heading = "Questions")]
     pub all_claims: bool,
 
-    /// Ask each claim a second time, denied (\"are imminent\" becomes \"are not imminent\"; or by a TEMPLATE with {claim} in it), with supports
+    /// Ask also the default claim, "Talks are imminent.", of every record that has its label in this field
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Questions",
+        conflicts_with = "claim"
+    )]
+    pub default_label_field: Option<String>,
+
+    /// Ask each claim a second time, denied ("are imminent" becomes "are not imminent"; or by a TEMPLATE with {claim} in it), with supports
     /// and refutes swapped
     #[arg(long, value_name = "TEMPLATE", num_args = 0..=1, require_equals = true, help_heading = "Questions")]
     pub negate: Option<Option<String>>,

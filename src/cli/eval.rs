@@ -11,12 +11,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tidings::article::CleanOptions;
 use tidings::article::read::Source;
 use tidings::eval::{self, Answers, Baseline, LabelOptions, Negated, Negation, Report, Set};
-use tidings::output::{JsonLines, Labels, Sink};
+use tidings::output::{JsonLines, Labels, Sink, plain};
 use tidings::stance::Claim;
-use tidings::{Error, Model, Options, Result};
+use tidings::{ArticleError, Error, Model, Options, Result};
 
 use super::args::{Eval, EvalFormat};
 use super::{Outcome, inputs, say};
+
+/// Articles without an answer that are told one by one.
+const TOLD: usize = 5;
 
 /// Runs the command.
 pub fn run(args: &Eval) -> Result<Outcome> {
@@ -80,8 +83,13 @@ pub fn run(args: &Eval) -> Result<Outcome> {
 
     let (all, id, seed) = (&answers.answers, model.manifest().id(), args.seed);
     let Some(mut report) = Report::new(&answers, id, unlabelled, seed) else {
-        return Err(Error::Usage(nothing(&answers)));
+        let what = "no article with a label could be read:";
+        return Err(Error::Usage(format!("{what}\n{}", failures(&answers))));
     };
+    let whole = report.unanswered.is_empty() && report.broken == 0;
+    if !args.quiet && !whole {
+        say(&failures(&answers));
+    }
     report.fnc = match args.fnc.is_empty() {
         true => None,
         false => eval::fnc::Score::new(all, seed),
@@ -100,7 +108,7 @@ pub fn run(args: &Eval) -> Result<Outcome> {
     }
     .and_then(|()| out.flush())
     .map_err(Error::Output)?;
-    Ok(match report.unanswered.is_empty() && report.broken == 0 {
+    Ok(match whole {
         true => Outcome::Done,
         false => Outcome::SomeFailed,
     })
@@ -117,6 +125,7 @@ fn read(args: &Eval, labels: &Labels) -> Result<(Set, Vec<Source>)> {
             let sources = inputs(&args.paths, "eval")?;
             let options = LabelOptions {
                 field: args.label_field.clone(),
+                default_field: args.default_label_field.clone(),
                 claim: args.claim.clone(),
                 all_claims: args.all_claims,
                 labels: labels.clone(),
@@ -175,19 +184,22 @@ fn create(path: &Path) -> Result<File> {
         .map_err(|e| Error::Usage(format!("cannot write {}: {e}", path.display())))
 }
 
-/// Why there are no figures.
-fn nothing(answers: &Answers) -> String {
-    let kinds = answers
-        .answers
-        .iter()
-        .filter_map(|a| a.outcome.as_ref().err());
-    let kinds: std::collections::BTreeSet<String> = kinds.map(ToString::to_string).collect();
-    let kinds: Vec<String> = kinds.into_iter().collect();
-    format!(
-        "none of the {} articles with a label could be read ({}); `tidings classify` on the same file says why, one by one",
-        answers.answers.len(),
-        kinds.join(", ")
-    )
+/// The first articles that could not be read, and why.
+fn failures(answers: &Answers) -> String {
+    let asked = answers.answers.iter();
+    let asked = asked.filter_map(|a| Some((&a.id, a.outcome.as_ref().err()?)));
+    let broken = answers.broken.iter().map(|(id, error)| (id, error));
+    let all: Vec<(&String, &ArticleError)> = asked.chain(broken).collect();
+    let one = |(id, error): &(&String, &ArticleError)| {
+        format!("{}: {}", plain(id), plain(&error.message))
+    };
+    let mut lines: Vec<String> = all.iter().take(TOLD).map(one).collect();
+    if let Some(more) = all.len().checked_sub(TOLD).filter(|n| *n > 0) {
+        lines.push(format!(
+            "… and {more} more without an answer (--records keeps them all)"
+        ));
+    }
+    lines.join("\n")
 }
 
 fn progress(args: &Eval, questions: usize) -> ProgressBar {

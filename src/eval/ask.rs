@@ -33,7 +33,7 @@ pub struct Answer {
     /// What readers say.
     pub gold: stance::Stance,
     /// What the model says, or why it says nothing.
-    pub outcome: std::result::Result<Answered, ArticleErrorKind>,
+    pub outcome: std::result::Result<Answered, ArticleError>,
 }
 
 /// What the model says.
@@ -52,8 +52,8 @@ pub struct Answered {
 pub struct Answers {
     /// In the order of the questions.
     pub answers: Vec<Answer>,
-    /// Articles that could not be read and of which nothing was asked: their labels could not be read either.
-    pub broken: Vec<ArticleError>,
+    /// Ids of articles that could not be read and of which nothing was asked, since their labels could not be read either.
+    pub broken: Vec<(String, ArticleError)>,
 }
 
 struct Ready {
@@ -164,14 +164,14 @@ fn answers(
         Ok(ready) => ready,
         Err(error) => {
             if questions.is_empty() {
-                found.broken.push(error.clone());
+                found.broken.push((id.clone(), error.clone()));
             }
             found.answers.extend(questions.into_iter().map(|q| Answer {
                 id: id.clone(),
                 case,
                 claim: q.claim,
                 gold: q.gold,
-                outcome: Err(error.kind),
+                outcome: Err(error.clone()),
             }));
             return vec![Record::error(id, error)];
         }
@@ -184,7 +184,7 @@ fn answers(
             })
         });
         let outcome = match &verdict {
-            Err(error) => Err(error.kind),
+            Err(error) => Err(error.clone()),
             Ok(verdict) => Ok(answered(&question, verdict, &ready.lead)),
         };
         records.push(match verdict {

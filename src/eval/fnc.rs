@@ -179,7 +179,7 @@ fn rows(path: &Path) -> Result<Vec<Row>> {
     let fail = |what: String| Error::Usage(format!("{}: {what}", path.display()));
     let text = fs::read_to_string(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
     let text = text.trim_start_matches('\u{feff}');
-    let expects = "expects `Headline,Body ID,Stance`, or JSON Lines with claim, body_id and stance";
+    let expects = "BODIES STANCES: stances have `Headline,Body ID,Stance`, or JSON Lines with claim, body_id and stance";
     if text.trim_start().starts_with('{') {
         let lines = text
             .lines()

@@ -19,6 +19,8 @@ const CLAIMS: &str = "claims";
 pub struct LabelOptions {
     /// The field with the label; a record in which it is null or missing has none.
     pub field: String,
+    /// The field with the label of [`DEFAULT_CLAIM`], which is then asked too.
+    pub default_field: Option<String>,
     /// Asked of every record instead of its own claim.
     pub claim: Option<String>,
     /// Whether the claims in a record's list `claims` (`[{"claim": …, "label": …}]`) are asked too.
@@ -31,6 +33,7 @@ impl Default for LabelOptions {
     fn default() -> Self {
         Self {
             field: "label".to_owned(),
+            default_field: None,
             claim: None,
             all_claims: false,
             labels: Labels::default(),
@@ -122,11 +125,11 @@ pub fn stance(name: &str, labels: &Labels) -> Option<Stance> {
 /// [`Error::Usage`] for a label that is none, evidence or claims of another shape than the documented one, and when nothing has a
 /// label. A record that cannot be read is a case like any other.
 pub fn read(sources: Vec<Source>, read: ReadOptions, options: &LabelOptions) -> Result<Set> {
-    let keep = [&options.field[..], EVIDENCE, CLAIMS].map(str::to_owned);
-    let read = ReadOptions {
-        keep: keep.to_vec(),
-        ..read
-    };
+    let mut keep = [&options.field[..], EVIDENCE, CLAIMS]
+        .map(str::to_owned)
+        .to_vec();
+    keep.extend(options.default_field.clone());
+    let read = ReadOptions { keep, ..read };
     let mut set = Set::default();
     let mut records = 0;
     for raw in Reader::new(sources, read) {
@@ -166,6 +169,19 @@ fn questions(raw: &Raw, options: &LabelOptions, unlabelled: &mut usize) -> Resul
                 _ => evidence(raw)?,
             },
         }),
+    }
+    if let Some(field) = &options.default_field {
+        match label(raw, raw.kept.get(field), options)? {
+            None if raw.content.is_err() && raw.kept.is_empty() => {}
+            None => *unlabelled += 1,
+            // Where it is the record's own claim, it was asked already.
+            Some(_) if questions.iter().any(|q| q.claim == DEFAULT_CLAIM) => {}
+            Some(gold) => questions.push(Question {
+                claim: DEFAULT_CLAIM.to_owned(),
+                gold,
+                evidence: Vec::new(),
+            }),
+        }
     }
     let list = raw.kept.get(CLAIMS).filter(|_| options.all_claims);
     let list = match list {
@@ -295,6 +311,28 @@ mod tests {
             // The sentence was marked for another claim.
             row("a", "D.", Stance::Refutes, 0),
             row("b", "D.", Stance::Discusses, 0),
+        ];
+        assert_eq!(asked(&found), expected);
+    }
+
+    #[test]
+    fn the_default_claim_is_asked_beside_the_records_own() {
+        let options = LabelOptions {
+            default_field: Some("other".to_owned()),
+            ..LabelOptions::default()
+        };
+        let found = set(LINES, &options).unwrap();
+        let expected = [
+            row("a", "A.", Stance::Supports, 1),
+            row("a", DEFAULT_CLAIM, Stance::Refutes, 0),
+            row("b", DEFAULT_CLAIM, Stance::Discusses, 0),
+        ];
+        assert_eq!(asked(&found), expected);
+        let own = LINES.replace("A.", DEFAULT_CLAIM);
+        let found = set(&own, &options).unwrap();
+        let expected = [
+            row("a", DEFAULT_CLAIM, Stance::Supports, 1),
+            row("b", DEFAULT_CLAIM, Stance::Discusses, 0),
         ];
         assert_eq!(asked(&found), expected);
     }

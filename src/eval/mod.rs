@@ -2,7 +2,7 @@
 //!
 //! The flow: [`labelled`] or [`fnc`] (what is asked, and what readers answer) → [`ask()`] (the same reading, cleaning and batches as in a
 //! run) → [`metrics`] and [`evidence`] (sums over items) → [`bootstrap`] (intervals) → [`Report`]. [`negate`] asks the opposite,
-//! [`compare`] sets another run beside this one.
+//! [`compare()`] sets another run beside this one.
 //!
 //! ```
 //! use tidings::article::read::{ReadOptions, Source};
@@ -162,8 +162,8 @@ impl Report {
         };
         let mut unanswered = BTreeMap::new();
         let outcomes = || answers.answers.iter().map(|a| &a.outcome);
-        for kind in outcomes().filter_map(|outcome| outcome.as_ref().err()) {
-            *unanswered.entry(*kind).or_default() += 1;
+        for kind in outcomes().filter_map(|outcome| Some(outcome.as_ref().err()?.kind)) {
+            *unanswered.entry(kind).or_default() += 1;
         }
         Some(Self {
             schema: 1,
