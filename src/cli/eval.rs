@@ -30,7 +30,7 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         Some(None) => Some(Negation::Not),
         Some(Some(template)) => Some(Negation::template(template)?),
     };
-    let (set, read_from) = read(args, &labels)?;
+    let (mut set, read_from) = read(args, &labels)?;
     let baseline = match &args.baseline {
         Some(path) => Some(Baseline::read(path, &labels)?),
         None => None,
@@ -63,7 +63,17 @@ pub fn run(args: &Eval) -> Result<Outcome> {
 
     let begun = Instant::now();
     let bar = progress(args, set.questions() << usize::from(negation.is_some()));
-    let denied = negation.map(|negation| negation.set(&set));
+    let mut denied = negation.map(|negation| negation.set(&set));
+    // FNC-1's score is of all pairs; some of its headlines are scraped with what follows them.
+    let shortened = match args.fnc.is_empty() {
+        true => 0,
+        false => {
+            if let Some(denied) = &mut denied {
+                denied.shorten(&model);
+            }
+            set.shorten(&model)
+        }
+    };
     let unlabelled = set.unlabelled;
     let sink = records.as_mut().map(|r| r as &mut dyn Sink);
     let answers = ask(set, &model, &options, sink, &bar)?;
@@ -86,6 +96,7 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         let what = "no article with a label could be read:";
         return Err(Error::Usage(format!("{what}\n{}", failures(&answers))));
     };
+    report.shortened = shortened;
     let whole = report.unanswered.is_empty() && report.broken == 0;
     if !args.quiet && !whole {
         say(&failures(&answers));

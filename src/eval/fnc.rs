@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bootstrap::{Estimate, estimates};
-use super::labelled::{Case, Question, Set, stance};
+use super::labelled::{Case, Question, Set, fields, stance};
 use super::metrics::Tally;
 use super::{Answer, clusters};
 use crate::article::read::{ReadOptions, Reader, Source};
@@ -126,7 +126,8 @@ pub fn read(bodies: &Path, stances: &Path) -> Result<Set> {
         ..ReadOptions::default()
     };
     for mut raw in Reader::new(vec![Source::Path(bodies.to_owned())], options) {
-        let id = raw.kept.get("body_id").or_else(|| raw.kept.get("Body ID"));
+        let fields = fields(&mut raw);
+        let id = fields.get("body_id").or_else(|| fields.get("Body ID"));
         let Some(id) = id.map(plain) else {
             return Err(Error::Usage(format!(
                 "{}: a body without an id: {}; name the bodies first, then the stances (bodies have `Body ID,articleBody`, or JSON Lines with body_id and text)",

@@ -1,13 +1,14 @@
 //! Labelled articles: records of any readable format with a field that holds what readers say.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Random;
 use crate::article::Raw;
 use crate::article::read::{ReadOptions, Reader, Source};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::output::Labels;
-use crate::stance::{DEFAULT_CLAIM, Stance};
+use crate::stance::{Claim, DEFAULT_CLAIM, Stance};
 
 /// The field with the sentences that readers marked for the record's own claim.
 const EVIDENCE: &str = "evidence";
@@ -88,6 +89,27 @@ impl Set {
         self.keep(&drawn);
     }
 
+    /// Drops last words of claims that have more tokens than `model` takes, where a set of others must be answered whole. How many
+    /// claims that were.
+    pub fn shorten(&mut self, model: &Model) -> usize {
+        let mut shortened = 0;
+        for question in self.cases.iter_mut().flat_map(|case| &mut case.questions) {
+            let mut claim = &question.claim[..];
+            while Claim::new(claim, model).is_err() {
+                // What is wrong with a single word is not its length: it is answered with an error.
+                let Some((shorter, _)) = claim.rsplit_once(char::is_whitespace) else {
+                    break;
+                };
+                claim = shorter.trim_end();
+            }
+            if claim.len() < question.claim.len() && Claim::new(claim, model).is_ok() {
+                question.claim = claim.to_owned();
+                shortened += 1;
+            }
+        }
+        shortened
+    }
+
     /// Keeps the questions with these numbers, ascending, and with them what could not be read at all.
     fn keep(&mut self, numbers: &[usize]) {
         let (mut next, mut numbers) = (0, numbers.iter().peekable());
@@ -132,9 +154,10 @@ pub fn read(sources: Vec<Source>, read: ReadOptions, options: &LabelOptions) -> 
     let read = ReadOptions { keep, ..read };
     let mut set = Set::default();
     let mut records = 0;
-    for raw in Reader::new(sources, read) {
+    for mut raw in Reader::new(sources, read) {
         records += 1;
-        let questions = questions(&raw, options, &mut set.unlabelled)?;
+        let fields = fields(&mut raw);
+        let questions = questions(&raw, &fields, options, &mut set.unlabelled)?;
         // Without a label there is nothing to compare with; what is broken is told all the same.
         if !questions.is_empty() || raw.content.is_err() {
             set.cases.push(Case { raw, questions });
@@ -149,11 +172,21 @@ pub fn read(sources: Vec<Source>, read: ReadOptions, options: &LabelOptions) -> 
     Ok(set)
 }
 
-fn questions(raw: &Raw, options: &LabelOptions, unlabelled: &mut usize) -> Result<Vec<Question>> {
+/// The fields that the reader was asked to keep.
+pub(super) fn fields(raw: &mut Raw) -> Map<String, Value> {
+    std::mem::take(&mut raw.kept)
+}
+
+fn questions(
+    raw: &Raw,
+    fields: &Map<String, Value>,
+    options: &LabelOptions,
+    unlabelled: &mut usize,
+) -> Result<Vec<Question>> {
     let mut questions = Vec::new();
-    match label(raw, raw.kept.get(&options.field), options)? {
+    match label(raw, fields.get(&options.field), options)? {
         // A record that broke before its fields were found has no label to be missed.
-        None if raw.content.is_err() && raw.kept.is_empty() => {}
+        None if raw.content.is_err() && fields.is_empty() => {}
         None => *unlabelled += 1,
         Some(gold) => questions.push(Question {
             claim: options
@@ -166,13 +199,13 @@ fn questions(raw: &Raw, options: &LabelOptions, unlabelled: &mut usize) -> Resul
             // Sentences were marked for the record's own claim: they say nothing of another.
             evidence: match (&options.claim, &raw.claim) {
                 (Some(asked), Some(own)) if asked != own => Vec::new(),
-                _ => evidence(raw)?,
+                _ => evidence(raw, fields.get(EVIDENCE))?,
             },
         }),
     }
     if let Some(field) = &options.default_field {
-        match label(raw, raw.kept.get(field), options)? {
-            None if raw.content.is_err() && raw.kept.is_empty() => {}
+        match label(raw, fields.get(field), options)? {
+            None if raw.content.is_err() && fields.is_empty() => {}
             None => *unlabelled += 1,
             // Where it is the record's own claim, it was asked already.
             Some(_) if questions.iter().any(|q| q.claim == DEFAULT_CLAIM) => {}
@@ -183,7 +216,7 @@ fn questions(raw: &Raw, options: &LabelOptions, unlabelled: &mut usize) -> Resul
             }),
         }
     }
-    let list = raw.kept.get(CLAIMS).filter(|_| options.all_claims);
+    let list = fields.get(CLAIMS).filter(|_| options.all_claims);
     let list = match list {
         None | Some(Value::Null) => return Ok(questions),
         Some(Value::Array(list)) => list,
@@ -221,14 +254,14 @@ fn label(raw: &Raw, value: Option<&Value>, options: &LabelOptions) -> Result<Opt
     }
 }
 
-fn evidence(raw: &Raw) -> Result<Vec<String>> {
+fn evidence(raw: &Raw, value: Option<&Value>) -> Result<Vec<String>> {
     let bad = || {
         Error::Usage(format!(
             "{}: its field `{EVIDENCE}` is not a list of sentences",
             raw.id
         ))
     };
-    match raw.kept.get(EVIDENCE) {
+    match value {
         None | Some(Value::Null) => Ok(Vec::new()),
         // A table's cell holds one sentence.
         Some(Value::String(one)) if one.trim().is_empty() => Ok(Vec::new()),
@@ -362,6 +395,32 @@ mod tests {
         let found = set(&format!("{LINES}{{\"id\": \n"), &LabelOptions::default()).unwrap();
         assert_eq!((found.cases.len(), found.unlabelled), (2, 1));
         assert!(found.cases[1].raw.content.is_err());
+    }
+
+    #[test]
+    fn a_claim_that_is_too_long_loses_its_last_words() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny_bert");
+        let model = crate::Files::open(folder)
+            .and_then(|files| Model::load(&files, crate::Device::Cpu, crate::Engine::Native))
+            .unwrap();
+        let long = "the talks ".repeat(20);
+        let claims = ["They meet.", long.trim_end(), "…"];
+        let lines: String = claims
+            .iter()
+            .map(|claim| {
+                format!("{{\"text\": \"One.\", \"claim\": \"{claim}\", \"label\": \"agree\"}}\n")
+            })
+            .collect();
+        let mut set = set(&lines, &LabelOptions::default()).unwrap();
+        assert_eq!(set.shorten(&model), 1);
+        let found: Vec<String> = asked(&set)
+            .into_iter()
+            .map(|(_, claim, ..)| claim)
+            .collect();
+        assert_eq!((&found[0][..], &found[2][..]), (claims[0], claims[2]));
+        assert!(claims[1].starts_with(&found[1]) && found[1].len() < claims[1].len());
+        assert!(Claim::new(&found[1], &model).is_ok());
+        assert!(Claim::new(&format!("{} the talks", found[1]), &model).is_err());
     }
 
     #[test]

@@ -10,9 +10,9 @@
 //!
 //! # fn main() -> tidings::Result<()> {
 //! let model = Model::load(&Files::open("stance-en-small")?, Device::Auto, Engine::Native)?;
-//! let folder = std::env::temp_dir().join("tidings-eval-example.jsonl");
-//! std::fs::write(&folder, r#"{"text": "The talks open on Monday.", "label": "imminent"}"#).map_err(tidings::Error::Output)?;
-//! let set = eval::labelled::read(vec![Source::Path(folder)], ReadOptions::default(), &Default::default())?;
+//! let file = std::env::temp_dir().join("tidings-eval-example.jsonl");
+//! std::fs::write(&file, r#"{"text": "The talks open on Monday.", "label": "imminent"}"#).map_err(tidings::Error::Output)?;
+//! let set = eval::labelled::read(vec![Source::Path(file)], ReadOptions::default(), &Default::default())?;
 //! let answers = eval::ask(set.cases, &model, &Options::default(), None, &mut |_| ())?;
 //! let figures = eval::Figures::new(&answers.answers, 0);
 //! assert_eq!(figures.map(|f| f.items), Some(1));
@@ -55,6 +55,8 @@ pub struct Report {
     pub model: String,
     /// Labels that were null or missing: not asked.
     pub unlabelled: usize,
+    /// Claims that lost their last words, being longer than the model takes ([`Set::shorten`]).
+    pub shortened: usize,
     /// Questions without an answer, by kind; in no figure but FNC-1's score, where they earn nothing.
     pub unanswered: BTreeMap<ArticleErrorKind, usize>,
     /// Articles so broken that not even their label could be read.
@@ -169,6 +171,7 @@ impl Report {
             schema: 1,
             model,
             unlabelled,
+            shortened: 0,
             unanswered,
             broken: answers.broken.len(),
             abstained: outcomes().flatten().filter(|a| a.abstained).count(),

@@ -61,6 +61,10 @@ fn head(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let left_out = count(report.unlabelled, "question");
         writeln!(out, "{left_out} without a label left out")?;
     }
+    if report.shortened > 0 {
+        let claims = count(report.shortened, "claim");
+        writeln!(out, "{claims} cut to the length that the model takes")?;
+    }
     let unanswered: Vec<String> = report
         .unanswered
         .iter()
