@@ -17,11 +17,12 @@
 //! ```
 //!
 //! The flow, and where it lives: [`article`] (read, clean, split) → [`stance`] (windows, verdict) → [`model`] (encoder and heads,
-//! on [`kernel`]) → [`output`] (records), joined by [`pipeline`].
+//! on [`kernel`]) → [`output`] (records), joined by [`pipeline`]; [`eval`] measures the answers against labels.
 
 pub mod article;
 pub mod batch;
 pub mod error;
+pub mod eval;
 pub mod kernel;
 pub mod model;
 pub mod output;

@@ -34,7 +34,7 @@ const LARGE: usize = 256 << 10;
 /// How soon a run notices that it is to stop while it waits for input.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean` and `truncate`.
+/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean`, `truncate` and `abstain_below`.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Claims asked of every article that brings none of its own.
@@ -45,6 +45,8 @@ pub struct Options {
     pub clean: CleanOptions,
     /// Tokens of an article to read at most; `None` reads it whole.
     pub truncate: Option<usize>,
+    /// An answer whose best score (0 to 1) is below this is [`Stance::Discusses`] and marked; `None` always answers.
+    pub abstain_below: Option<f32>,
     /// Tokens that are in the encoder at once, about.
     pub batch_tokens: usize,
     /// Articles, times claims, of a batch at most.
@@ -64,6 +66,7 @@ impl Default for Options {
             labels: Labels::default(),
             clean: CleanOptions::default(),
             truncate: None,
+            abstain_below: None,
             batch_tokens: 4096,
             batch_size: 64,
             max_latency: Duration::ZERO,
@@ -396,10 +399,13 @@ impl Stage<'_> {
                         batch.push((&ready.tokens, pair));
                     }
                 }
-                verdicts.extend(
-                    self.pool
-                        .install(|| stance::read(&batch, self.options.batch_tokens, self.model))?,
-                );
+                let Options {
+                    batch_tokens,
+                    abstain_below,
+                    ..
+                } = *self.options;
+                let read = || stance::read(&batch, batch_tokens, self.model, abstain_below);
+                verdicts.extend(self.pool.install(read)?);
             }
         }
         Ok(true)

@@ -78,7 +78,7 @@ pub struct Evidence {
 /// The answer for one article and claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// The likeliest stance.
+    /// The likeliest stance, or [`Stance::Discusses`] when the model abstained.
     pub stance: Stance,
     /// Probabilities in the order of [`Stance::ALL`].
     pub scores: [f32; 4],
@@ -90,6 +90,8 @@ pub struct Verdict {
     pub windows: usize,
     /// Whether sentences were left out on request.
     pub truncated: bool,
+    /// Whether the best score was below what was asked for, and the stance left open for that reason.
+    pub abstained: bool,
 }
 
 /// An article as tokens, ready for any claim.
@@ -291,21 +293,33 @@ impl Tokens {
     }
 }
 
-/// Reads a batch of articles laid out for their claims, with at most about `tokens` tokens in the encoder at once.
+/// Reads a batch of articles laid out for their claims, with at most about `tokens` tokens in the encoder at once. An answer whose
+/// best score is below `abstain_below` is left open.
 ///
 /// # Errors
 /// [`crate::Error::Model`] when the device fails.
-pub fn read(batch: &[(&Tokens, Pair)], tokens: usize, model: &Model) -> Result<Vec<Verdict>> {
+pub fn read(
+    batch: &[(&Tokens, Pair)],
+    tokens: usize,
+    model: &Model,
+    abstain_below: Option<f32>,
+) -> Result<Vec<Verdict>> {
     let windows: Vec<&[Window]> = batch.iter().map(|(_, pair)| &pair.windows[..]).collect();
     let readings = model.read(&windows, tokens)?;
     Ok(batch
         .iter()
         .zip(readings)
-        .map(|((tokens, pair), reading)| verdict(tokens, pair, &reading, model))
+        .map(|((tokens, pair), reading)| verdict(tokens, pair, &reading, model, abstain_below))
         .collect())
 }
 
-fn verdict(tokens: &Tokens, pair: &Pair, reading: &Reading, model: &Model) -> Verdict {
+fn verdict(
+    tokens: &Tokens,
+    pair: &Pair,
+    reading: &Reading,
+    model: &Model,
+    abstain_below: Option<f32>,
+) -> Verdict {
     let manifest = model.manifest();
     let mut probabilities = reading.stance.map(|logit| logit / manifest.temperature);
     kernel::softmax(&mut probabilities);
@@ -313,11 +327,16 @@ fn verdict(tokens: &Tokens, pair: &Pair, reading: &Reading, model: &Model) -> Ve
     for (stance, p) in manifest.labels.iter().zip(probabilities) {
         scores[*stance as usize] = p;
     }
-    let stance = Stance::ALL
+    let likeliest = Stance::ALL
         .into_iter()
         .rev()
         .max_by(|a, b| scores[*a as usize].total_cmp(&scores[*b as usize]))
         .unwrap_or(Stance::Unrelated);
+    let abstained = abstain_below.is_some_and(|least| scores[likeliest as usize] < least);
+    let stance = match abstained {
+        true => Stance::Discusses,
+        false => likeliest,
+    };
     Verdict {
         stance,
         scores,
@@ -328,6 +347,7 @@ fn verdict(tokens: &Tokens, pair: &Pair, reading: &Reading, model: &Model) -> Ve
         tokens: tokens.tokens(),
         windows: pair.windows.len(),
         truncated: tokens.truncated,
+        abstained,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod cli;
+mod eval;
 mod golden;
 mod invariance;
 mod robustness;

@@ -14,9 +14,9 @@ use tidings::article::CleanOptions;
 use tidings::article::read::{ReadOptions, Reader, Source, total_bytes};
 use tidings::output::Labels;
 use tidings::stance::{Claim, DEFAULT_CLAIM};
-use tidings::{Device, Engine, Error, Files, Model, Options, Result, Stance, Totals};
+use tidings::{Error, Model, Options, Result, Stance, Totals};
 
-use super::args::{Classify, DeviceArg, EngineArg};
+use super::args::Classify;
 use super::destination::Destination;
 use super::signals::Signals;
 use super::{Outcome, inputs, say};
@@ -27,7 +27,7 @@ pub fn run(args: &Classify) -> Result<Outcome> {
     let claims = claims(args)?;
     let labels = Labels::parse(&args.labels)?;
     let destination = Destination::check(args, &sources)?;
-    let (files, model) = load(args)?;
+    let (files, model) = args.model.load()?;
     for claim in &claims {
         Claim::new(claim, &model)?;
     }
@@ -44,6 +44,7 @@ pub fn run(args: &Classify) -> Result<Outcome> {
             },
         },
         truncate: args.truncate,
+        abstain_below: args.abstain_below,
         batch_tokens: args.batch_tokens,
         batch_size: args.batch_size,
         max_latency: Duration::from_millis(args.max_latency),
@@ -151,6 +152,7 @@ fn settings(args: &Classify, model: &Model, options: &Options) -> Map<String, Va
         "languages": options.clean.languages,
         "max_chars": options.clean.max_chars,
         "truncate": options.truncate,
+        "abstain_below": args.abstain_below,
         "input_format": format!("{:?}", input.input_format).to_lowercase(),
         "text_field": input.text_field,
         "title_field": input.title_field,
@@ -164,22 +166,6 @@ fn settings(args: &Classify, model: &Model, options: &Options) -> Map<String, Va
         Value::Object(settings) => settings,
         _ => Map::new(),
     }
-}
-
-fn load(args: &Classify) -> Result<(Files, Model)> {
-    let files = Files::open(&args.model.model)?;
-    let device = match args.model.device {
-        DeviceArg::Auto => Device::Auto,
-        DeviceArg::Cpu => Device::Cpu,
-    };
-    let engine = match args.model.engine {
-        EngineArg::Native => Engine::Native,
-        EngineArg::Float => Engine::Float,
-        EngineArg::Reference => Engine::Reference,
-        EngineArg::Fake => Engine::Fake,
-    };
-    let model = Model::load(&files, device, engine)?;
-    Ok((files, model))
 }
 
 fn claims(args: &Classify) -> Result<Vec<String>> {

@@ -168,12 +168,7 @@ impl Destination {
                 return journal.map(|journal| Output::Journal(Box::new(journal)));
             }
             Place::Stream(path) => {
-                let file = OpenOptions::new().write(true).create(true).open(path);
-                let file = file.map_err(Error::Output)?;
-                if file.metadata().is_ok_and(|m| m.is_file()) {
-                    file.set_len(0).map_err(Error::Output)?;
-                }
-                Box::new(BufWriter::new(file))
+                Box::new(BufWriter::new(File::create(path).map_err(Error::Output)?))
             }
             // Line by line on a terminal: each row is worth seeing at once.
             Place::Stdout if self.format == Format::Table => Box::new(io::stdout().lock()),

@@ -5,6 +5,7 @@
 pub mod args;
 mod classify;
 mod destination;
+mod eval;
 mod extract;
 mod models;
 mod signals;
@@ -32,6 +33,7 @@ pub enum Outcome {
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Completions { shell } => {

@@ -122,7 +122,7 @@ pub struct Answer {
     pub language: Option<Cow<'static, str>>,
     /// The claim that was asked.
     pub claim: String,
-    /// The likeliest stance.
+    /// The likeliest stance, or [`Stance::Discusses`] when the model abstained.
     pub stance: Stance,
     /// Its name for people.
     pub label: String,
@@ -138,6 +138,9 @@ pub struct Answer {
     pub windows: usize,
     /// Whether sentences were left out (`--truncate`).
     pub truncated: bool,
+    /// Whether the best score was too low for an answer (`--abstain-below`); the field is there only then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub abstained: bool,
 }
 
 /// A deciding sentence; offsets are code points of the text that `tidings extract` prints.
@@ -298,6 +301,7 @@ impl Record {
             tokens: verdict.tokens,
             windows: verdict.windows,
             truncated: verdict.truncated,
+            abstained: verdict.abstained,
         };
         Self {
             schema: 1,

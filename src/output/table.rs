@@ -189,6 +189,7 @@ mod tests {
             tokens: 30,
             windows: 1,
             truncated: false,
+            abstained: false,
         };
         let article = Source {
             id: "wire/river.txt".to_owned(),
