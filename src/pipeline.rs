@@ -27,8 +27,10 @@ use crate::stance::{self, Claim, DEFAULT_CLAIM, Stance, Tokens, Verdict};
 const CHUNK: usize = 32;
 /// Chunks that may wait for the model, and batches that may wait for the writer.
 const WAITING: usize = 2;
-/// Bytes of articles on their way from the reader through the model, about; a larger one goes alone.
+/// Bytes that the articles on their way from the reader through the model take, about; while they are more, nothing is read.
 const IN_FLIGHT: usize = 32 << 20;
+/// What parsing a page takes, in its own size.
+const PAGE_COST: usize = 4;
 /// Articles over this many bytes are cleaned one at a time: cleaning takes many times the text's size.
 const LARGE: usize = 256 << 10;
 /// How soon a run notices that it is to stop while it waits for input.
@@ -67,7 +69,7 @@ impl Default for Options {
             clean: CleanOptions::default(),
             truncate: None,
             abstain_below: None,
-            batch_tokens: 4096,
+            batch_tokens: 2048,
             batch_size: 64,
             max_latency: Duration::ZERO,
             threads: 0,
@@ -210,13 +212,15 @@ pub fn run(
 
 /// Stage 1, on a thread of its own: finds articles until the next stage wants no more.
 fn find(
-    raws: impl Iterator<Item = Raw>,
+    mut raws: impl Iterator<Item = Raw>,
     mut passed: impl Iterator<Item = bool>,
     to_prepare: &SyncSender<Found>,
 ) {
     let budget = Arc::new(Budget::default());
-    for raw in raws {
-        let permit = Budget::acquire(&budget, size(&raw));
+    loop {
+        budget.wait();
+        let Some(raw) = raws.next() else { return };
+        let permit = Permit::new(&budget, cost(&raw));
         let passed = passed.next().unwrap_or(false);
         let found = Found {
             raw,
@@ -300,7 +304,7 @@ impl Stage<'_> {
         let outcome = if passed {
             Outcome::Passed
         } else {
-            let _alone = (size(&raw) > LARGE).then(|| lock(&self.large));
+            let _alone = (cost(&raw) > LARGE).then(|| lock(&self.large));
             match catch_unwind(AssertUnwindSafe(|| self.ready(raw))) {
                 Ok(Ok(ready)) => Outcome::Ready(Box::new(ready)),
                 Ok(Err(error)) => Outcome::Failed(error),
@@ -489,10 +493,11 @@ fn digest(raw: &Raw) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Bytes that an article takes, about.
-fn size(raw: &Raw) -> usize {
+/// Bytes that reading an article takes, about.
+fn cost(raw: &Raw) -> usize {
     match &raw.content {
-        Ok(Content::Text(text) | Content::Html(text)) => text.len(),
+        Ok(Content::Text(text)) => text.len(),
+        Ok(Content::Html(page)) => page.len() * PAGE_COST,
         Err(_) => 0,
     }
 }
@@ -510,30 +515,33 @@ struct Budget {
 }
 
 impl Budget {
-    /// Waits until there is room for `bytes`, or nothing else on its way.
-    fn acquire(this: &Arc<Self>, bytes: usize) -> Permit {
-        let mut used = lock(&this.used);
-        while *used > 0 && *used + bytes > IN_FLIGHT {
-            used = this
+    /// Waits until there is room for one more.
+    fn wait(&self) {
+        let mut used = lock(&self.used);
+        while *used > IN_FLIGHT {
+            used = self
                 .freed
                 .wait(used)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        *used += bytes;
-        Permit {
-            budget: this.clone(),
-            bytes,
-        }
     }
 }
 
-/// Room in a [`Budget`]; dropped, it is free again.
+/// A part of a [`Budget`]; dropped, it is free again.
 struct Permit {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl Permit {
+    fn new(budget: &Arc<Budget>, bytes: usize) -> Self {
+        *lock(&budget.used) += bytes;
+        Self {
+            budget: Arc::clone(budget),
+            bytes,
+        }
+    }
+
     fn shrink(&mut self, bytes: usize) {
         let freed = self.bytes.saturating_sub(bytes);
         if freed > 0 {

@@ -64,16 +64,7 @@ pub fn decode(bytes: &[u8], declared: Option<&str>) -> Result<String, ArticleErr
             bytes.len(),
         );
     }
-    let controls = bytes.iter().filter(|&&byte| is_control(byte)).count();
-    if controls * MAX_CONTROLS > bytes.len() {
-        return Err(ArticleError::new(
-            ArticleErrorKind::Binary,
-            format!(
-                "{controls} of {} bytes are control characters: not text",
-                bytes.len()
-            ),
-        ));
-    }
+    refuse_controls(bytes)?;
     let encoding = if is_mostly_utf8(bytes) {
         UTF_8
     } else {
@@ -87,6 +78,26 @@ pub fn decode(bytes: &[u8], declared: Option<&str>) -> Result<String, ArticleErr
     };
     let text = encoding.decode_without_bom_handling(bytes).0;
     checked(text.into_owned(), bytes.len())
+}
+
+/// [`decode`] of bytes that are nobody else's: UTF-8 stays where it is, so that a large file is not there twice.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_owned(bytes: Vec<u8>) -> Result<String, ArticleError> {
+    let marked = Encoding::for_bom(&bytes).is_some() || utf16_without_mark(&bytes).is_some();
+    if marked || !is_mostly_utf8(&bytes) {
+        return decode(&bytes, None);
+    }
+    refuse_signature(&bytes)?;
+    refuse_controls(&bytes)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => {
+            let length = text.len();
+            checked(text, length)
+        }
+        Err(broken) => decode(broken.as_bytes(), None),
+    }
 }
 
 /// Refuses the known formats that hold no plain text, by their signatures; needs only a file's first 512 bytes.
@@ -120,6 +131,20 @@ pub fn utf16(head: &[u8]) -> Option<&'static Encoding> {
 /// `None` when the start is ASCII or UTF-8.
 pub fn hint(head: &[u8]) -> Option<&'static str> {
     (!is_mostly_utf8(head)).then(|| guess(head).name())
+}
+
+fn refuse_controls(bytes: &[u8]) -> Result<(), ArticleError> {
+    let controls = bytes.iter().filter(|&&byte| is_control(byte)).count();
+    if controls * MAX_CONTROLS <= bytes.len() {
+        return Ok(());
+    }
+    Err(ArticleError::new(
+        ArticleErrorKind::Binary,
+        format!(
+            "{controls} of {} bytes are control characters: not text",
+            bytes.len()
+        ),
+    ))
 }
 
 fn is_control(byte: u8) -> bool {

@@ -139,7 +139,7 @@ pub struct Classify {
     pub threads: usize,
 
     /// Tokens that the model reads at once: more memory for a little more speed; never changes a result
-    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Model")]
+    #[arg(long, value_name = "N", default_value_t = 2048, help_heading = "Model")]
     pub batch_tokens: usize,
 
     /// Articles that the model reads at once, at most; never changes a result

@@ -4,8 +4,9 @@
 //! text, and only if it is no word itself. `frequent.txt` was counted over news of our own; `whole.txt` holds the English words that
 //! the rule would cut (`together`, `withdraw`), found by running it over a dictionary.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use super::paragraphs::Paragraph;
 use super::vocabulary;
@@ -58,7 +59,7 @@ const MONTHS: [&str; 12] = [
 
 /// Sets words apart in the paragraphs of one text, if it is English.
 pub(super) fn unglue(paragraphs: &mut [Paragraph]) {
-    let mut seen: HashMap<&str, u32> = HashMap::new();
+    let mut seen: HashMap<&str, u32> = HashMap::default();
     let (mut words, mut english) = (0usize, 0usize);
     let read = |paragraph: &&Paragraph| paragraph.text.len() <= super::trim::LONGEST;
     for paragraph in paragraphs.iter().filter(read) {

@@ -170,7 +170,7 @@ fn single(id: &str, input: Replay, shape: &Shape, options: &ReadOptions) -> Raw 
         Ok(_) if bytes.len() as u64 > options.max_bytes => {
             Err(too_large("the file", options.max_bytes))
         }
-        Ok(_) => encoding::decode(&bytes, None).map(|text| match shape {
+        Ok(_) => encoding::decode_owned(bytes).map(|text| match shape {
             Shape::Html => Content::Html(text),
             _ => Content::Text(text),
         }),
