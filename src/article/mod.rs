@@ -10,6 +10,8 @@ pub mod language;
 pub mod read;
 pub mod sentences;
 
+use std::borrow::Cow;
+
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -113,10 +115,7 @@ impl Raw {
     /// What reading found already, or `empty`, `too-large`, `language`.
     pub fn clean(self, options: &CleanOptions) -> Result<Article, ArticleError> {
         let cleaned = match self.content? {
-            Content::Text(text) => {
-                refuse_volumes(&text, options.max_chars)?;
-                clean::clean(&text)
-            }
+            Content::Text(text) => clean::clean(&within_reason(&text, options.max_chars)?),
             Content::Html(page) => html::extract(&page)?,
         };
         let title = self
@@ -178,24 +177,37 @@ impl Raw {
     }
 }
 
-/// Cleaning takes time and memory: a text that cannot but be too long afterwards is refused before.
-fn refuse_volumes(text: &str, max_chars: usize) -> Result<(), ArticleError> {
-    /// No page has more around its article than this many times the article.
-    const PAGE: usize = 2;
+/// Lines with something on them that a text has at most: a novel has 20,000.
+const MAX_LINES: usize = 100_000;
+/// No page has more around its article than this many times the article.
+const PAGE: usize = 2;
+
+/// Cleaning takes many times a text's size: what cannot but be too long afterwards is refused before, and white space by the megabyte taken out.
+fn within_reason(text: &str, max_chars: usize) -> Result<Cow<'_, str>, ArticleError> {
+    let too_large = |what: String| Err(ArticleError::new(ArticleErrorKind::TooLarge, what));
+    if text.len() <= MAX_LINES {
+        return Ok(text.into());
+    }
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+    if lines > MAX_LINES {
+        return too_large(format!("{lines} lines, more than {MAX_LINES}"));
+    }
     let most = max_chars.saturating_mul(PAGE);
     if text.len() <= most {
-        return Ok(());
+        return Ok(text.into());
     }
     let chars = text.chars().filter(|c| !c.is_whitespace()).count();
-    if chars <= most {
-        return Ok(());
-    }
-    Err(ArticleError::new(
-        ArticleErrorKind::TooLarge,
-        format!(
+    if chars > most {
+        return too_large(format!(
             "{chars} characters, more than an article of {max_chars} (--max-chars) with a page around it"
-        ),
-    ))
+        ));
+    }
+    let lines = text.lines().map(str::trim);
+    Ok(lines
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+        .into())
 }
 
 fn join(first: &str, rest: &str) -> String {

@@ -96,16 +96,17 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         }
         Ok(totals)
     });
-    if let (Err(Error::Output(_) | Error::Model(_)), Some(journal)) =
-        (&ended, destination.journal())
-    {
-        say(&format!(
-            "{} holds whole records of what was answered; mend the cause, then the same command with {} goes on",
-            journal.display(),
-            again(args),
-        ));
-    }
-    let totals = ended?;
+    let totals = match (ended, destination.journal()) {
+        (Err(error @ (Error::Output(_) | Error::Model(_))), Some(journal)) => {
+            let hint = format!(
+                "{} holds whole records of what was answered; once the cause is mended, the same command with {} goes on",
+                journal.display(),
+                again(args),
+            );
+            return Ok(Outcome::Broken(error, hint));
+        }
+        (ended, _) => ended?,
+    };
     if !args.quiet {
         say(&summary(&totals));
     }

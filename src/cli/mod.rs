@@ -27,6 +27,8 @@ pub enum Outcome {
     SomeFailed,
     /// A signal ended the work; the exit code says which.
     Interrupted(u8),
+    /// An error ended the work, and what was done is not lost: what to do next.
+    Broken(Error, String),
 }
 
 /// Runs the command and says on standard error what went wrong.
@@ -47,16 +49,20 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Ok(Outcome::Interrupted(code)) => ExitCode::from(code),
+        Ok(Outcome::Broken(error, hint)) => failed(&error, Some(&hint)),
         // The reader of our output has seen enough (`| head`).
         Err(Error::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("{ERROR}error:{ERROR:#} {error}"));
-            ExitCode::from(match error {
-                Error::Usage(_) => 2,
-                _ => 3,
-            })
-        }
+        Err(error) => failed(&error, None),
     }
+}
+
+fn failed(error: &Error, hint: Option<&str>) -> ExitCode {
+    say(&format!("{ERROR}error:{ERROR:#} {error}"));
+    hint.into_iter().for_each(say);
+    ExitCode::from(match error {
+        Error::Usage(_) => 2,
+        _ => 3,
+    })
 }
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
