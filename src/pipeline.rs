@@ -1,6 +1,6 @@
 //! Reader → clean and tokenise → model → writer: four stages that overlap, joined by bounded channels, in input order throughout.
 //!
-//! Nothing grows with the input: a full channel, or a full [`Budget`] of bytes on their way, makes the stage before it wait, back to
+//! Nothing grows with the input: a full channel, or a full budget of bytes on their way, makes the stage before it wait, back to
 //! the reader. All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run
 //! inside it. An article that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can
 //! see that it is the same.

@@ -217,6 +217,7 @@ def main():
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--warm-epochs", type=int, default=1)
+    a.add_argument("--until", choices=["warm", "main", "plain"], default="plain", help="stop after this stage")
     a.add_argument("--epochs", type=int, default=3)
     a.add_argument("--fnc", type=int, nargs=4, default=[1500, 700, 1500, 1300], help="examples per label")
     a.add_argument("--budget", type=int, default=4096, help="tokens per step")
@@ -264,6 +265,8 @@ def main():
 
     if a.warm_epochs:
         run_stage("warm", model, tok, a.warm_epochs, public, a, a.lr, a.head_lr, {}, 500)
+    if a.until == "warm":
+        return
     run_stage("main", model, tok, a.epochs, own, a, a.lr, a.head_lr, tests, 2000)
     start, seed, ends = {k: v.clone() for k, v in model.state_dict().items()}, a.seed, []
     for n, rate in enumerate(a.plain_lr):
