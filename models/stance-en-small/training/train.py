@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 import model as network
-from data import Sampler, from_fnc, from_rte, load_articles
+from data import MAIN, PLAIN, Sampler, fnc_bodies, from_fnc, from_rte, held_out, load_articles
 from evaluate import measure, tasks
 from model import load_base, pack
 from quantise import write_folder
@@ -44,7 +44,7 @@ class Masks:
         return [self.pool[i : i + n].view(*shape) for i in at]
 
 
-def batches(examples, tok, budget, limit=4):
+def batches(examples, tok, budget, limit=14):
     """Token-budget batches of examples in random order; an article of more than `limit` windows is cut."""
     batch, used = [], 0
     for ex in examples:
@@ -74,7 +74,11 @@ def loss_of(e, s, batch, evidence_weight, smoothing):
             total = total - (1 - smoothing) * log_p[i, ex["label"]] - smoothing * log_p[i].mean()
         if ex["gold"] is not None:
             gold = torch.tensor([float(ex["gold"][o]) for o in origin], device=s.device)
-            logit = e[i, : len(origin)]
+            sure = gold >= 0
+            if not sure.any():
+                continue
+            logit = e[i, : len(origin)][sure]
+            gold = gold[sure]
             evidence = evidence + F.binary_cross_entropy_with_logits(logit, gold)
             if gold.any():  # the pooling itself must rest on the gold sentences
                 evidence = evidence - 0.3 * (logit.log_softmax(0) + torch.where(gold > 0, 0.0, -1e4)).logsumexp(0)
@@ -126,12 +130,16 @@ class Average:
             v.copy_(kept)
 
 
-def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, steps_guess):
-    """Train one stage, going on from WORK/<name>.pt if it is there; leaves the averaged weights in the model."""
+def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, minutes, eight_bit_from=2.0):
+    """Train one stage, going on from WORK/<name>.pt if it is there; leaves the averaged weights in the model.
+
+    With `minutes` the stage ends after so long at the latest, and the learning rate follows the clock where that is ahead of the steps.
+    From the share `eight_bit_from` of the way on, 8-bit arithmetic is simulated.
+    """
     path = f"{args.work}/{name}.pt"
     opt = torch.optim.AdamW(groups(model, lr, head_lr, args.layer_decay, 0.01), betas=(0.9, 0.98), fused=args.device == "cpu")
     average = Average(model, args.average)
-    epoch0 = step = done = 0
+    epoch0 = step = done = spent = 0
     if os.path.exists(path):
         state = torch.load(path, map_location=args.device)
         if state["finished"]:
@@ -143,6 +151,7 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, s
         for v, kept in zip(average.values, state["average"], strict=True):
             v.copy_(kept)
         epoch0, done, step, average.steps = state["epoch"], state["done"], state["step"], state["step"]
+        spent = state["spent"]
         print(f"{name}: going on at epoch {epoch0}, step {step}", flush=True)
     masks = Masks(args.dropout, args.device)
     autocast = dict(device_type=args.device, dtype=torch.bfloat16)
@@ -151,17 +160,15 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, s
         raw = {k: v.clone() for k, v in model.state_dict().items()}
         average.swap()
         state = dict(model=model.state_dict(), raw=raw, opt=opt.state_dict(), average=None, epoch=epoch, done=done,
-                     step=step, finished=finished)
+                     step=step, finished=finished, spent=spent + time.time() - start)
         state["model"] = {k: v.clone() for k, v in state["model"].items()}
         average.swap()
         state["average"] = average.values
         torch.save(state, path + ".new")
         os.replace(path + ".new", path)
 
-    total, start, tokens, shown = steps_guess, time.time(), 0, 0.0
+    start, tokens, shown, x, eight = time.time(), 0, 0.0, 0.0, False
     for epoch in range(epoch0, epochs):
-        if name.startswith("plain") or (name == "main" and epoch >= args.eight_bit_from):
-            model.simulate_int8()
         torch.manual_seed(args.seed * 1000 + epoch)
         todo = list(batches(examples_of(epoch), tok, args.budget))
         total = step - done + len(todo) * (epochs - epoch)
@@ -170,6 +177,13 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, s
                 continue
             model.train()
             x = step / max(1, total)
+            if minutes:
+                x = max(x, (spent + time.time() - start) / (60 * minutes))
+                if x >= 1:
+                    break
+            if x >= eight_bit_from and not eight:
+                model.simulate_int8()
+                eight = True
             factor = min(1.0, (step + 1) / max(1, 0.08 * total)) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * x)))
             for g in opt.param_groups:
                 g["lr"] = g["base"] * factor
@@ -195,14 +209,17 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, s
             if step % 300 == 0:
                 save(epoch, k + 1)
         done = 0
-        save(epoch + 1, 0, epoch + 1 == epochs)
-        if tests:
+        last = epoch + 1 == epochs or x >= 1
+        save(epoch + 1, 0, last)
+        if tests and (last or args.check):
             average.swap()
             figures = measure(model, tok, tests, torch.bfloat16)
             average.swap()
             print(f"{name} after epoch {epoch}: " + ", ".join(f"{n} {r['macro_f1']:.3f}/{r['accuracy']:.3f}" + (
                 f" ev {r['evidence_top2']:.2f}" if r.get("evidence_top2") else "") for n, r in figures.items()), flush=True)
             torch.save(dict(model=torch.load(path)["model"]), f"{args.work}/{name}-epoch{epoch}.pt")
+        if last:
+            break
     average.swap()
 
 
@@ -218,8 +235,11 @@ def main():
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--warm-epochs", type=int, default=1)
     a.add_argument("--until", choices=["warm", "main", "plain"], default="plain", help="stop after this stage")
-    a.add_argument("--epochs", type=int, default=3)
-    a.add_argument("--fnc", type=int, nargs=4, default=[1500, 700, 1500, 1300], help="examples per label")
+    a.add_argument("--epochs", type=int, default=4, help="epochs of the main stage, of --share of the examples each")
+    a.add_argument("--share", type=float, default=0.5)
+    a.add_argument("--minutes", type=float, nargs=3, default=[0, 0, 0], help="at most so long for warm, main and each plain run; 0: no limit")
+    a.add_argument("--check", action="store_true", help="measure the dev files after each epoch, not only after each stage")
+    a.add_argument("--fnc", type=int, nargs=4, default=[3000, 840, 3000, 2500], help="examples per label")
     a.add_argument("--budget", type=int, default=4096, help="tokens per step")
     a.add_argument("--lr", type=float, default=2e-4)
     a.add_argument("--head-lr", type=float, default=5e-4)
@@ -228,12 +248,10 @@ def main():
     a.add_argument("--average", type=float, default=0.995)
     a.add_argument("--evidence-weight", type=float, default=0.7)
     a.add_argument("--smoothing", type=float, default=0.05)
-    a.add_argument("--eight-bit-from", type=int, default=2, help="epoch from which 8-bit arithmetic is simulated")
-    a.add_argument("--mix-from", type=int, default=2, help="epoch from which public data is mixed in")
+    a.add_argument("--eight-bit-from", type=float, default=0.5, help="share of the main stage from which 8-bit arithmetic is simulated")
     a.add_argument("--plain-lr", type=float, nargs="*", default=[8e-5, 1.2e-4], help="last stage: one run for each rate, then their average")
-    a.add_argument("--long-share", type=float, default=0.6, help="share of the long articles in that stage")
-    a.add_argument("--mix-fnc", type=int, nargs=4, default=[300, 250, 200, 150])
-    a.add_argument("--mix-rte", type=int, default=1000)
+    a.add_argument("--mix-fnc", type=int, nargs=4, default=[250, 300, 250, 250])
+    a.add_argument("--mix-rte", type=int, default=800)
     a.add_argument("--real", help="dev files, measured after each epoch, never trained on")
     a.add_argument("--hard")
     a.add_argument("--seeds")
@@ -255,25 +273,28 @@ def main():
 
     def own(epoch, plain=False):
         rng = random.Random(a.seed * 100 + (80 if plain else 50) + epoch)
-        articles = load_articles(a.data, f"{a.public}/rte.jsonl", rng, a.long_share if plain else 1.0)
-        out = Sampler(articles, rng).epoch()
-        if plain or epoch >= a.mix_from:
-            rte = from_rte(f"{a.public}/rte.jsonl")
-            out += from_fnc(f"{a.public}/fnc-1", rng, a.mix_fnc) + rng.sample(rte, min(a.mix_rte, len(rte)))
-            rng.shuffle(out)
+        articles = load_articles(a.data, a.public)
+        bodies = [text for k, text in fnc_bodies(f"{a.public}/fnc-1").items() if not held_out(f"fnc {k}")]
+        share = 1.0 if plain else a.share
+        out = Sampler(articles, rng, bodies, {k: v * share for k, v in (PLAIN if plain else MAIN).items()}).epoch()
+        rte = from_rte(f"{a.public}/rte.jsonl")
+        out += from_fnc(f"{a.public}/fnc-1", rng, [int(share * n) for n in a.mix_fnc]) + rng.sample(rte, int(share * a.mix_rte))
+        rng.shuffle(out)
         return out
 
     if a.warm_epochs:
-        run_stage("warm", model, tok, a.warm_epochs, public, a, a.lr, a.head_lr, {}, 500)
+        run_stage("warm", model, tok, a.warm_epochs, public, a, a.lr, a.head_lr, {}, a.minutes[0])
     if a.until == "warm":
         return
-    run_stage("main", model, tok, a.epochs, own, a, a.lr, a.head_lr, tests, 2000)
+    run_stage("main", model, tok, a.epochs, own, a, a.lr, a.head_lr, tests, a.minutes[1], a.eight_bit_from)
+    if a.until == "main":
+        return
     start, seed, ends = {k: v.clone() for k, v in model.state_dict().items()}, a.seed, []
     for n, rate in enumerate(a.plain_lr):
         model.load_state_dict(start)
         a.seed = seed + n
         torch.manual_seed(a.seed)
-        run_stage(f"plain{n}", model, tok, 1, lambda epoch: own(epoch, True), a, rate, a.head_lr * rate / a.lr, tests, 500)
+        run_stage(f"plain{n}", model, tok, 1, lambda epoch: own(epoch, True), a, rate, a.head_lr * rate / a.lr, tests, a.minutes[2], 0.0)
         ends.append({k: v.clone() for k, v in model.state_dict().items()})
     if ends:
         model.load_state_dict({k: sum(end[k] for end in ends) / len(ends) for k in start})
