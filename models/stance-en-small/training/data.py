@@ -374,8 +374,8 @@ TEASERS = ["{}", "{}", "{}", "Related: {}", "Read more: {}", "READ MORE: {}", "S
 TALK = re.compile(r"\b(talks?|negotiat|meet|summit|dialogue|delegat|discuss|truce|mediat|envoy|parley|round of|bargain)", re.I)
 
 # How often each article's claims come in an epoch, by where the article comes from.
-MAIN = {"articles": 0.75, "families": 0.6, "wire": 1, "grammar": 0.35, "extra": 1.5, "fnc": 1, "rte": 1.2, "wire-more": 2, "long-more": 1.2}
-PLAIN = {"articles": 0.5, "families": 0.35, "wire": 0.8, "grammar": 0.2, "extra": 1.5, "fnc": 1.3, "rte": 1.3, "wire-more": 2, "long-more": 1.3}
+MAIN = {"articles": 0.7, "families": 0.45, "wire": 1, "grammar": 0.3, "extra": 1.8, "fnc": 0.9, "rte": 1.1, "wire-more": 1.8, "long-more": 1.2}
+PLAIN = {"articles": 0.45, "families": 0.25, "wire": 0.8, "grammar": 0.15, "extra": 1.5, "fnc": 0.9, "rte": 1.1, "wire-more": 1.8, "long-more": 1.3}
 
 
 class Sampler:
@@ -464,6 +464,9 @@ class Sampler:
             last = rng.randrange(2, len(units))
             if units[last][1] == 0:
                 del units[last]
+        if len(units) > 14 and rng.random() < 0.5 * k:  # cut a long article short behind its evidence
+            last = max((i for i, (_, m) in enumerate(units) if m == 1), default=0)
+            units = units[: rng.randint(max(10, last + 1), max(len(units), last + 1))] if last + 1 < len(units) else units
         x = rng.random()
         if x < 0.14 * k:  # bury in background
             much = rng.choice((60, 120, 200, 300, 400)) if x < 0.11 * k else rng.choice((700, 1200, 2000))
