@@ -117,6 +117,8 @@ struct Prepared {
     id: String,
     digest: [u8; 32],
     own_claim: bool,
+    file: u64,
+    ends_file: bool,
     fields: Option<Fields>,
     outcome: Outcome,
     permit: Permit,
@@ -136,6 +138,16 @@ struct Ready {
 }
 
 impl Prepared {
+    /// Bytes that stay until its records are written, about.
+    fn kept(&self) -> usize {
+        let size = |part: &Option<String>| part.as_ref().map_or(0, String::len);
+        let source = match &self.outcome {
+            Outcome::Ready(ready) => size(&ready.source.title) + size(&ready.source.date),
+            _ => 0,
+        };
+        self.id.len() + self.fields.as_ref().map_or(0, |fields| fields.0.len()) + source
+    }
+
     /// The claims that the model is asked.
     fn claims<'a>(&'a self, asked: &'a [Claim]) -> &'a [Claim] {
         match &self.outcome {
@@ -213,7 +225,7 @@ pub fn run(
 /// Stage 1, on a thread of its own: finds articles until the next stage wants no more.
 fn find(
     mut raws: impl Iterator<Item = Raw>,
-    mut passed: impl Iterator<Item = bool>,
+    mut passed: impl FnMut(&Raw) -> bool,
     to_prepare: &SyncSender<Found>,
 ) {
     let budget = Arc::new(Budget::default());
@@ -221,7 +233,7 @@ fn find(
         budget.wait();
         let Some(raw) = raws.next() else { return };
         let permit = Permit::new(&budget, cost(&raw));
-        let passed = passed.next().unwrap_or(false);
+        let passed = passed(&raw);
         let found = Found {
             raw,
             passed,
@@ -270,11 +282,13 @@ impl Stage<'_> {
             };
             let until = Instant::now() + self.options.max_latency;
             let mut chunk = vec![first];
-            while chunk.len() < CHUNK
-                && let Ok(next) =
-                    found.recv_timeout(until.saturating_duration_since(Instant::now()))
-            {
-                chunk.push(next);
+            while chunk.len() < CHUNK {
+                let left = until.saturating_duration_since(Instant::now());
+                match found.recv_timeout(left.min(TICK)) {
+                    Ok(next) => chunk.push(next),
+                    Err(RecvTimeoutError::Timeout) if left > TICK && !self.stopped() => {}
+                    Err(_) => break,
+                }
             }
             let chunk = self.pool.install(|| {
                 let found = chunk.into_par_iter();
@@ -297,9 +311,10 @@ impl Stage<'_> {
         let Found {
             mut raw,
             passed,
-            mut permit,
+            permit,
         } = found;
         let (id, digest, own_claim) = (raw.id.clone(), digest(&raw), raw.claim.is_some());
+        let (file, ends_file) = (raw.file, raw.ends_file);
         let fields = raw.fields.take();
         let outcome = if passed {
             Outcome::Passed
@@ -314,18 +329,23 @@ impl Stage<'_> {
                 )),
             }
         };
-        permit.shrink(match &outcome {
-            Outcome::Ready(ready) => ready.tokens.size(),
-            _ => 0,
-        });
-        Prepared {
+        let mut prepared = Prepared {
             id,
             digest,
             own_claim,
+            file,
+            ends_file,
             fields,
             outcome,
             permit,
-        }
+        };
+        let text = match &prepared.outcome {
+            Outcome::Ready(ready) => ready.tokens.size(),
+            _ => 0,
+        };
+        let kept = prepared.kept();
+        prepared.permit.shrink(text + kept);
+        prepared
     }
 
     fn ready(&self, raw: Raw) -> std::result::Result<Ready, ArticleError> {
@@ -374,7 +394,8 @@ impl Stage<'_> {
                     && let Some(mut article) = chunk.pop_front()
                 {
                     asked.pop_front();
-                    article.permit.shrink(0);
+                    let kept = article.kept();
+                    article.permit.shrink(kept);
                     answered.push((article, verdicts.drain(..claims).collect()));
                 }
                 sent += answered.len();
@@ -430,6 +451,8 @@ fn write(
                 id: &article.id,
                 digest: article.digest,
                 own_claim: article.own_claim,
+                file: article.file,
+                ends_file: article.ends_file,
                 error: None,
             };
             match &article.outcome {
@@ -495,11 +518,14 @@ fn digest(raw: &Raw) -> [u8; 32] {
 
 /// Bytes that reading an article takes, about.
 fn cost(raw: &Raw) -> usize {
-    match &raw.content {
+    let content = match &raw.content {
         Ok(Content::Text(text)) => text.len(),
         Ok(Content::Html(page)) => page.len() * PAGE_COST,
         Err(_) => 0,
-    }
+    };
+    let parts = [&raw.title, &raw.date, &raw.claim];
+    let parts = parts.into_iter().flatten().map(String::len).sum::<usize>();
+    content + parts + raw.id.len() + raw.fields.as_ref().map_or(0, |fields| fields.0.len())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

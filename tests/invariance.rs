@@ -29,6 +29,8 @@ fn articles() -> Vec<Raw> {
             claim: None,
             content: Ok(Content::Text(long)),
             fields: None,
+            file: 0,
+            ends_file: false,
         },
     );
     raws

@@ -33,6 +33,10 @@ pub struct Raw {
     pub content: Result<Content, ArticleError>,
     /// The record's other fields, when they are kept ([`read::ReadOptions::passthrough`]).
     pub fields: Option<Fields>,
+    /// The file that it is from, as the reader counts them.
+    pub file: u64,
+    /// Whether it is an error that stands for all of its file, or all the rest.
+    pub ends_file: bool,
 }
 
 /// Fields of a record that are not read but handed on: a JSON object on one line, every value as it stood.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use tidings::article::CleanOptions;
-use tidings::article::read::{ReadOptions, Reader, Source, total_bytes};
+use tidings::article::read::{Elsewhere, ReadOptions, Reader, Source, total_bytes};
 use tidings::output::Labels;
 use tidings::stance::{Claim, DEFAULT_CLAIM};
 use tidings::{Error, Model, Options, Result, Stance, Totals};
@@ -78,10 +78,12 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         });
     }
     let bar = Progress::new(args, &sources);
+    let elsewhere = Elsewhere::default();
     let read_options = ReadOptions {
         passthrough: args.passthrough,
         shard: args.shard,
-        skip: output.handles(),
+        elsewhere: elsewhere.clone(),
+        skip: destination.skip(),
         position: bar.position.clone(),
         ..args.input.read_options()
     };
@@ -89,24 +91,47 @@ pub fn run(args: &Classify) -> Result<Outcome> {
     let mut watch = |totals: &Totals| bar.show(totals, &options);
     let ended = tidings::run(articles, &model, &options, output.sink(), &mut watch);
     bar.clear();
-    let ended = ended.and_then(|totals| {
-        output.finish(!totals.stopped)?;
-        if !totals.stopped {
-            destination.make()?;
+    let ended = match ended {
+        Ok(totals) => output.finish(!totals.stopped).and_then(|()| {
+            if !totals.stopped {
+                destination.make()?;
+            }
+            Ok(totals)
+        }),
+        Err(error) => {
+            if args.retry_errors {
+                // The error that counts is the first.
+                output.finish(false).ok();
+            }
+            Err(error)
         }
-        Ok(totals)
-    });
+    };
     let totals = match (ended, destination.journal()) {
         (Err(error @ (Error::Output(_) | Error::Model(_))), Some(journal)) => {
-            let hint = format!(
-                "{} holds whole records of what was answered; once the cause is mended, the same command with {} goes on",
-                journal.display(),
-                again(args),
-            );
+            let hint = match args.retry_errors {
+                true => format!(
+                    "{} is as it was; once the cause is mended, the same command begins again",
+                    journal.display()
+                ),
+                false => format!(
+                    "{} holds whole records of what was answered; once the cause is mended, the same command with --resume goes on",
+                    journal.display(),
+                ),
+            };
             return Ok(Outcome::Broken(error, hint));
         }
         (ended, _) => ended?,
     };
+    let (unread_elsewhere, messages) = elsewhere.found();
+    for message in &messages {
+        say(&format!("warning: {message}"));
+    }
+    if unread_elsewhere > 0 {
+        say(&format!(
+            "warning: {unread_elsewhere} of the files, or their rest, could not be read here; their error records belong to other parts, which may \
+             have read them"
+        ));
+    }
     if !args.quiet {
         say(&summary(&totals));
     }
@@ -116,29 +141,20 @@ pub fn run(args: &Classify) -> Result<Outcome> {
                 "interrupted: the output is as it was; the same command begins again".to_owned()
             }
             Some(journal) => format!(
-                "interrupted: {} answers {}; the same command with {} goes on",
+                "interrupted: {} answers {}; the same command with --resume goes on",
                 journal.display(),
                 count(totals.articles + earlier.articles as usize, "article"),
-                again(args),
             ),
             None => "interrupted: what was answered is written".to_owned(),
         });
         return Ok(Outcome::Interrupted(signals.exit_code()));
     }
     let failed_before = if args.retry_errors { 0 } else { failed_before };
-    Ok(if totals.failed() + failed_before > 0 {
+    Ok(if totals.failed() + failed_before + unread_elsewhere > 0 {
         Outcome::SomeFailed
     } else {
         Outcome::Done
     })
-}
-
-/// The flag that goes on with this run.
-fn again(args: &Classify) -> &'static str {
-    match args.retry_errors {
-        true => "--retry-errors",
-        false => "--resume",
-    }
 }
 
 /// All that changes a record: a run that goes on must have the same.

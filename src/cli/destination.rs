@@ -6,11 +6,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use same_file::Handle;
 use serde_json::{Map, Value};
-use tidings::article::read::Source;
+use tidings::article::read::{Skip, Source};
 use tidings::output::{Csv, Earlier, Journal, JsonLines, Labels, Record, Sink, Table};
 use tidings::{Error, Result};
 
@@ -63,7 +62,7 @@ impl Destination {
             (None, None) if io::stdout().is_terminal() => Format::Table,
             (None, None) => Format::Jsonl,
         };
-        let place = match path {
+        let place = match path.map(followed).transpose()? {
             None => Place::Stdout,
             Some(path) if fs::metadata(&path).is_ok_and(|m| !m.is_file()) => Place::Stream(path),
             Some(path) => match format {
@@ -77,38 +76,83 @@ impl Destination {
             place,
             start,
         };
+        destination.refuse_inputs(sources)?;
         match &destination.place {
-            Place::Journal(..) => {}
-            _ if start == Start::Anew => {}
-            _ => {
-                return Err(Error::Usage(
-                    "--resume and --retry-errors go on with a file: name it with -o (.jsonl or .csv)"
-                        .to_owned(),
-                ));
+            Place::Stdout | Place::Stream(_) if start != Start::Anew => Err(Error::Usage(
+                "--resume and --retry-errors go on with a file: name it with -o (.jsonl or .csv)"
+                    .to_owned(),
+            )),
+            Place::Stdout => Ok(()),
+            Place::Stream(path) if !path.is_file() && path.exists() => Ok(()),
+            Place::Stream(path) => refuse_existing(path, args.force, ""),
+            Place::Journal(journal, made) => {
+                // A log alone is not one of ours: the output comes first.
+                let goes_on = start != Start::Anew && (journal.exists() || start == Start::Retry);
+                let files = [Some(journal), made.as_ref()].into_iter().flatten();
+                let log = Journal::log_of(journal);
+                files.chain([&log]).try_for_each(|path| match goes_on {
+                    true => can_be_written(path),
+                    false => refuse_existing(path, args.force, "--resume goes on with it, "),
+                })
             }
-        }
-        for path in destination.paths() {
-            let is_input = |source: &Source| match source {
-                Source::Path(input) => same_file::is_same_file(input, &path).unwrap_or(false),
-                Source::Stdin => false,
-            };
-            if sources.iter().any(is_input) {
-                return Err(Error::Usage(format!(
-                    "{} is both input and output",
-                    path.display()
-                )));
-            }
-        }
-        for path in destination.files() {
-            if start == Start::Anew && !args.force && path.is_file() {
-                return Err(Error::Usage(format!(
-                    "{} exists; --resume goes on with it, --force replaces it",
-                    path.display()
-                )));
-            }
-            can_be_written(path)?;
-        }
+        }?;
         Ok(destination)
+    }
+
+    /// Refuses an output that the run would read: what it is to answer would be overwritten.
+    fn refuse_inputs(&self, sources: &[Source]) -> Result<()> {
+        let both = |path: &Path| {
+            Err(Error::Usage(format!(
+                "{} is both input and output; write the output elsewhere, or name the inputs without it",
+                path.display()
+            )))
+        };
+        let own = self.own_paths();
+        let stdout = regular(Handle::stdout()).filter(|_| matches!(self.place, Place::Stdout));
+        for source in sources {
+            let Source::Path(input) = source else {
+                let stdin = regular(Handle::stdin());
+                let is_stdin = |path: &&PathBuf| {
+                    stdin.is_some() && path.is_file() && Handle::from_path(path).ok() == stdin
+                };
+                if let Some(path) = own.iter().find(is_stdin) {
+                    return both(path);
+                }
+                if stdin.is_some() && stdin == stdout {
+                    return both(Path::new("the file of standard input"));
+                }
+                continue;
+            };
+            if input.is_dir() {
+                // In a folder that is read, what looks like an article of it is replaced only if it is a run's output.
+                let folder = input.canonicalize().unwrap_or_else(|_| input.clone());
+                for path in self.files().filter(|path| path.is_file()) {
+                    let inside = path
+                        .canonicalize()
+                        .is_ok_and(|path| path.starts_with(&folder));
+                    let of_a_run = self
+                        .journal()
+                        .is_some_and(|journal| Journal::log_of(journal).exists());
+                    if inside && !of_a_run {
+                        return both(path);
+                    }
+                }
+                continue;
+            }
+            if !input.is_file() {
+                continue;
+            }
+            let is_input = |path: &&PathBuf| {
+                path.is_file() && same_file::is_same_file(input, path).unwrap_or(false)
+            };
+            if let Some(path) = own.iter().find(is_input) {
+                return both(path);
+            }
+            if stdout.is_some() && Handle::from_path(input).ok() == stdout {
+                return both(input);
+            }
+        }
+        Ok(())
     }
 
     /// The files that hold results.
@@ -121,13 +165,19 @@ impl Destination {
         [first, second].into_iter().flatten().map(PathBuf::as_path)
     }
 
-    /// Those, and what lies beside them.
-    fn paths(&self) -> Vec<PathBuf> {
+    /// Those, and all that may lie beside them.
+    fn own_paths(&self) -> Vec<PathBuf> {
         let mut paths: Vec<PathBuf> = self.files().map(Path::to_owned).collect();
-        if let Place::Journal(journal, _) = &self.place {
-            paths.push(Journal::log_of(journal));
+        if let Place::Journal(journal, made) = &self.place {
+            paths.extend(Journal::files(journal));
+            paths.extend(made.as_ref().map(|made| suffixed(made, "new")));
         }
         paths
+    }
+
+    /// What must not be read as input: the output may lie in a folder that is read.
+    pub fn skip(&self) -> Skip {
+        Skip::new(self.own_paths(), regular(Handle::stdout()))
     }
 
     /// Where a run can be gone on with.
@@ -159,7 +209,16 @@ impl Destination {
         settings: Map<String, Value>,
     ) -> Result<Output> {
         let out: Box<dyn Write> = match &self.place {
-            Place::Journal(journal, _) => {
+            Place::Journal(journal, made) => {
+                if let (Start::Anew, Some(made)) = (self.start, made) {
+                    // Else the old table would lie beside the records of an interrupted run.
+                    match fs::remove_file(made) {
+                        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                            return Err(Error::Output(e));
+                        }
+                        _ => {}
+                    }
+                }
                 let journal = match self.start {
                     Start::Anew => Journal::create(journal, settings),
                     Start::Resume => Journal::resume(journal, settings),
@@ -233,15 +292,6 @@ impl Output {
         }
     }
 
-    /// The files that must not be read as input: the output may lie in a folder that is read.
-    pub fn handles(&self) -> Vec<Arc<Handle>> {
-        let handles: Vec<_> = match self {
-            Self::Stream(_) => vec![Handle::stdout()],
-            Self::Journal(journal) => journal.files().iter().map(Handle::from_path).collect(),
-        };
-        handles.into_iter().flatten().map(Arc::new).collect()
-    }
-
     /// Ends the output; `whole` when the run came to the end of its input.
     ///
     /// # Errors
@@ -254,19 +304,54 @@ impl Output {
     }
 }
 
+/// The file that a path leads to: what is renamed over a symbolic link would replace the link.
+fn followed(path: PathBuf) -> Result<PathBuf> {
+    if !path.is_symlink() {
+        return Ok(path);
+    }
+    path.canonicalize().map_err(|e| {
+        Error::Usage(format!(
+            "cannot write {}, a symbolic link that leads nowhere: {e}",
+            path.display()
+        ))
+    })
+}
+
+/// What is a file, not a terminal, a pipe or a device.
+fn regular(handle: io::Result<Handle>) -> Option<Handle> {
+    let handle = handle.ok()?;
+    let is_file = handle.as_file().metadata().is_ok_and(|m| m.is_file());
+    is_file.then_some(handle)
+}
+
+/// Nothing is replaced without `force`.
+fn refuse_existing(path: &Path, force: bool, or: &str) -> Result<()> {
+    if !force && path.exists() {
+        return Err(Error::Usage(format!(
+            "{} exists; {or}--force replaces it",
+            path.display()
+        )));
+    }
+    can_be_written(path)
+}
+
 /// A path that cannot be written should fail in the first moment, not after an hour.
 fn can_be_written(path: &Path) -> Result<()> {
-    let there = path.exists();
-    let opened = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
-    opened.map_err(|e| Error::Usage(format!("cannot write {}: {e}", path.display())))?;
-    if !there {
-        // If it cannot be removed, an empty file stays: no harm.
-        fs::remove_file(path).ok();
+    let cannot = |e| Error::Usage(format!("cannot write {}: {e}", path.display()));
+    if path.exists() {
+        return OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map(drop)
+            .map_err(cannot);
     }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(cannot)?;
+    // If it cannot be removed, an empty file stays: no harm.
+    fs::remove_file(path).ok();
     Ok(())
 }
 

@@ -4,11 +4,11 @@
 //! then one line a batch:
 //!
 //! ```json
-//! {"articles":96,"bytes":118702,"inputs":"5be0…","failed":[[41,"empty"]]}
+//! {"articles":96,"bytes":118702,"inputs":"5be0…","failed":[[41,"empty",false]]}
 //! ```
 //!
 //! says that the records of the first 96 articles of the input end at that byte, that `inputs` is the hash chained over those articles,
-//! and that since the line before it article 41 (from 0) had none but an error record. A batch's line is written **before** its records: so the
+//! and that since the line before it article 41 (from 0) had none but an error record (one that stands for all the rest of its file, were it `true`). A batch's line is written **before** its records: so the
 //! log covers whatever the output holds, and going on is: find the last line that the output reaches, pass the input's articles by it while the
 //! chain agrees, cut off what stands after it, append.
 //!
@@ -26,10 +26,13 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{Entry, Record, Sink};
+use crate::article::Raw;
 use crate::error::{ArticleErrorKind, Error, Result};
 
 /// How often the disk is asked to make sure: what a power failure may cost.
 const SYNC: Duration = Duration::from_secs(10);
+/// Bytes of records that wait for the end of their batch, about.
+const HELD: usize = 4 << 20;
 
 /// The output and its log.
 pub struct Journal {
@@ -46,7 +49,7 @@ pub struct Journal {
     chain: Chain,
     articles: u64,
     bytes: u64,
-    failed: Vec<(u64, ArticleErrorKind)>,
+    failed: Vec<Failure>,
     /// Articles at the last line of the log.
     logged: u64,
     synced: Instant,
@@ -74,7 +77,32 @@ struct Checkpoint {
     articles: u64,
     bytes: u64,
     inputs: String,
-    failed: Vec<(u64, ArticleErrorKind)>,
+    failed: Vec<Failure>,
+}
+
+/// A failure in a log: the article's place, why, and whether it stands for the rest of its file.
+type Failure = (u64, ArticleErrorKind, bool);
+
+/// How far a second try has come in the articles of the first.
+#[derive(Default)]
+struct Place {
+    /// Articles of the first try that have come by.
+    article: u64,
+    /// A file that the first try could not read to its end: all that it now brings is new.
+    mended: Option<u64>,
+}
+
+impl Place {
+    /// Whether an article of `file` is one that the first try did not see.
+    fn is_new(&self, file: u64) -> bool {
+        self.mended == Some(file)
+    }
+
+    /// The first try's next article, one of `file`, has come by.
+    fn step(&mut self, file: u64, failure: Option<&Failure>) {
+        self.article += 1;
+        self.mended = failure.and_then(|(_, _, ends_file)| ends_file.then_some(file));
+    }
 }
 
 /// Hash over articles, in order.
@@ -82,13 +110,12 @@ struct Checkpoint {
 struct Chain([u8; 32]);
 
 impl Chain {
-    /// Takes in an article: all of it, or only its name when it has no answer, so that it may change before it is tried again.
+    /// Takes in an article: all of it, or only that there is one when it has no answer, so that it may be mended before it is tried again.
     fn add(&mut self, entry: &Entry<'_>, answered: bool) {
         let mut hash = Sha256::new();
         hash.update(self.0);
-        match answered {
-            true => hash.update(entry.digest),
-            false => hash.update(Sha256::digest(entry.id)),
+        if answered {
+            hash.update(entry.digest);
         }
         self.0 = hash.finalize().into();
     }
@@ -107,7 +134,7 @@ struct Past {
     again: Option<Checkpoints>,
     end: End,
     chain: Chain,
-    articles: u64,
+    place: Place,
     /// Its records, when they are taken over into a new file, and how many records an article has.
     old: Option<(BufReader<File>, u64)>,
 }
@@ -209,19 +236,26 @@ impl Journal {
         &self.earlier
     }
 
-    /// Ends the output; `whole` when the run came to the end of its input. A second try then takes the place of the first, and is
-    /// forgotten otherwise.
+    /// Ends the output; `whole` when the run came to the end of its input. A second try then takes the place of the first; otherwise it is
+    /// forgotten, and can be after an error too.
     ///
     /// # Errors
     /// [`Error::Usage`] when the input held fewer articles than an earlier run has answered; [`Error::Output`] when the disk fails.
     pub fn finish(mut self, whole: bool) -> Result<()> {
+        if self.replaces.is_some() && !whole {
+            // The log first: alone, it would be taken for a renamed output's.
+            let log = disk::remove(&Self::log_of(&self.place));
+            return log
+                .and_then(|()| disk::remove(&self.place))
+                .map_err(Error::Output);
+        }
         self.flush().map_err(Error::Output)?;
         if let Some(past) = &self.past
             && whole
         {
             return Err(Error::Usage(format!(
                 "the input has {} articles, but {} answers {}: name the inputs of that run, or start anew with --force",
-                past.articles,
+                past.place.article,
                 self.replaces.as_ref().unwrap_or(&self.place).display(),
                 past.end.articles,
             )));
@@ -230,14 +264,9 @@ impl Journal {
             disk::sync(&self.log)?;
             disk::sync(&self.out)?;
             match &self.replaces {
-                Some(place) if whole => {
+                Some(place) => {
                     disk::rename(&self.place, place)?;
                     disk::rename(&Self::log_of(&self.place), &Self::log_of(place))
-                }
-                Some(_) => {
-                    // The log first: alone, it would be taken for a renamed output's.
-                    disk::remove(&Self::log_of(&self.place))?;
-                    disk::remove(&self.place)
                 }
                 None => Ok(()),
             }
@@ -245,13 +274,14 @@ impl Journal {
         end().map_err(Error::Output)
     }
 
-    /// The output's files, which are never input.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let places = [Some(&self.place), self.replaces.as_ref()];
-        let places = places.into_iter().flatten();
-        places
-            .flat_map(|place| [place.clone(), Self::log_of(place)])
-            .collect()
+    /// All files that may be made of the output `place`, which are never input.
+    pub fn files(place: &Path) -> Vec<PathBuf> {
+        let outputs = [place.to_owned(), with_suffix(place, "retry")];
+        let files = |output: &PathBuf| {
+            let log = Self::log_of(output);
+            [output.clone(), with_suffix(&log, "new"), log]
+        };
+        outputs.iter().flat_map(files).collect()
     }
 
     /// Once the input has come by all that was answered: from here on records are added.
@@ -285,9 +315,9 @@ impl Journal {
         }
         Err(Error::Usage(format!(
             "the input has changed: `{}`, its article {}, or one shortly before it, is not the one that {} answers; name the inputs of \
-             that run as they were, or start anew with --force",
+             that run as they were (a file that could not be read then and can be now: --retry-errors reads it), or start anew with --force",
             entry.id,
-            past.articles,
+            past.place.article,
             self.replaces.as_ref().unwrap_or(&self.place).display(),
         )))
     }
@@ -300,25 +330,33 @@ impl Sink for Journal {
         Ok(())
     }
 
-    fn passed(&mut self) -> Box<dyn Iterator<Item = bool> + Send> {
-        match &mut self.past {
-            Some(past) if self.replaces.is_none() => {
-                Box::new(std::iter::repeat_n(true, past.end.articles as usize))
+    fn passed(&mut self) -> Box<dyn FnMut(&Raw) -> bool + Send> {
+        let Some(past) = &mut self.past else {
+            return Box::new(|_| false);
+        };
+        let articles = past.end.articles;
+        let Some(mut after) = past.again.take() else {
+            let mut count = 0;
+            return Box::new(move |_| {
+                count += 1;
+                count <= articles
+            });
+        };
+        let mut place = Place::default();
+        let mut checkpoint = Checkpoint::default();
+        Box::new(move |raw| {
+            if place.is_new(raw.file) || place.article >= articles {
+                return false;
             }
-            Some(past) => {
-                let mut checkpoint = Checkpoint::default();
-                let mut after = past.again.take();
-                Box::new((0..past.end.articles).map(move |article| {
-                    while checkpoint.articles <= article
-                        && let Some((next, _)) = after.as_mut().and_then(Iterator::next)
-                    {
-                        checkpoint = next;
-                    }
-                    !checkpoint.has_failed(article)
-                }))
+            while checkpoint.articles <= place.article
+                && let Some((next, _)) = after.next()
+            {
+                checkpoint = next;
             }
-            None => Box::new(std::iter::empty()),
-        }
+            let failure = checkpoint.failure(place.article);
+            place.step(raw.file, failure);
+            failure.is_none()
+        })
     }
 
     fn pass(&mut self, entry: &Entry<'_>) -> Result<()> {
@@ -335,9 +373,15 @@ impl Sink for Journal {
     fn end(&mut self, entry: &Entry<'_>) -> Result<()> {
         self.recognise(entry, false)?;
         self.chain.add(entry, entry.error.is_none());
-        self.failed
-            .extend(entry.error.map(|kind| (self.articles, kind)));
+        self.failed.extend(
+            entry
+                .error
+                .map(|kind| (self.articles, kind, entry.ends_file)),
+        );
         self.articles += 1;
+        if self.records.len() > HELD {
+            self.flush().map_err(Error::Output)?;
+        }
         Ok(())
     }
 
@@ -373,9 +417,9 @@ impl Sink for Journal {
 }
 
 impl Checkpoint {
-    fn has_failed(&self, article: u64) -> bool {
-        let found = self.failed.binary_search_by_key(&article, |(at, _)| *at);
-        found.is_ok()
+    fn failure(&self, article: u64) -> Option<&Failure> {
+        let found = self.failed.binary_search_by_key(&article, |(at, ..)| *at);
+        found.ok().and_then(|at| self.failed.get(at))
     }
 }
 
@@ -392,7 +436,7 @@ impl Past {
             again,
             end,
             chain: Chain::default(),
-            articles: 0,
+            place: Place::default(),
             old,
         };
         past.advance();
@@ -400,7 +444,7 @@ impl Past {
     }
 
     fn is_over(&self) -> bool {
-        self.articles >= self.end.articles
+        self.place.article >= self.end.articles
     }
 
     fn advance(&mut self) {
@@ -411,9 +455,13 @@ impl Past {
 
     /// Passes the next article by, its old records into `kept`. Whether it is still the one that was answered, as far as can be told here.
     fn take(&mut self, entry: &Entry<'_>, kept: Option<&mut Vec<u8>>) -> io::Result<bool> {
-        let failed = self.current.has_failed(self.articles);
+        if self.old.is_some() && self.place.is_new(entry.file) {
+            return Ok(true);
+        }
+        let failure = self.current.failure(self.place.article);
+        let failed = failure.is_some();
+        self.place.step(entry.file, failure);
         self.chain.add(entry, !failed);
-        self.articles += 1;
         if let Some((old, claims)) = &mut self.old {
             let records = if failed || entry.own_claim {
                 1
@@ -426,8 +474,9 @@ impl Past {
                 old.read_until(b'\n', to)?;
             }
         }
-        let same = self.articles < self.current.articles || self.chain.hex() == self.current.inputs;
-        if self.articles == self.current.articles {
+        let articles = self.place.article;
+        let same = articles < self.current.articles || self.chain.hex() == self.current.inputs;
+        if articles == self.current.articles {
             self.advance();
         }
         Ok(same)
@@ -504,24 +553,37 @@ fn answered(place: &Path, out: &mut File, settings: &Map<String, Value>) -> Resu
                 log,
             };
             earlier.articles = checkpoint.articles;
-            for (_, kind) in checkpoint.failed {
+            for (_, kind, _) in checkpoint.failed {
                 *earlier.failed.entry(kind).or_default() += 1;
             }
         }
-        // After a power failure a file may have its length and not its bytes.
-        if end.bytes == 0 || ends_a_line(out, end.bytes).map_err(Error::Output)? {
+        let whole = whole_up_to(out, end.bytes).map_err(Error::Output)?;
+        if whole == end.bytes {
             return Ok((end, earlier));
         }
-        reach = end.bytes - 1;
+        reach = whole;
     }
 }
 
-fn ends_a_line(file: &mut File, at: u64) -> io::Result<bool> {
-    let mut last = [0];
-    file.seek(SeekFrom::Start(at - 1))?;
-    file.read_exact(&mut last)?;
+/// How far a file's first `length` bytes may be whole records: after a power failure it may have its length and not its bytes, which are zeros then.
+fn whole_up_to(file: &mut File, length: u64) -> io::Result<u64> {
     file.rewind()?;
-    Ok(last == *b"\n")
+    let (mut at, mut last) = (0, b'\n');
+    let mut start = BufReader::with_capacity(1 << 16, (&*file).take(length));
+    loop {
+        let bytes = start.fill_buf()?;
+        let Some(&end) = bytes.last() else { break };
+        if let Some(zero) = memchr::memchr(0, bytes) {
+            file.rewind()?;
+            return Ok(at + zero as u64);
+        }
+        last = end;
+        let read = bytes.len();
+        at += read as u64;
+        start.consume(read);
+    }
+    file.rewind()?;
+    Ok(at - u64::from(last != b'\n'))
 }
 
 fn refuse_other_settings(place: &Path, then: &Header, now: &Map<String, Value>) -> Result<()> {
@@ -602,7 +664,12 @@ fn lock(file: &File, place: &Path) -> Result<()> {
 fn mend_names(place: &Path) -> Result<()> {
     let new = with_suffix(place, "retry");
     let log = Journal::log_of(&new);
-    if log.exists() && !new.exists() {
+    if new.exists() || !log.exists() {
+        return Ok(());
+    }
+    // The file may have been deleted by hand: the log must end where the output does.
+    let end = read_log(&new)?.1.last().map_or(0, |(last, _)| last.bytes);
+    if fs::metadata(place).is_ok_and(|m| m.len() == end) {
         disk::rename(&log, &Journal::log_of(place)).map_err(Error::Output)?;
     }
     Ok(())
@@ -619,7 +686,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> Error {
     Error::Usage(format!("cannot write {}: {error}", path.display()))
 }
 
-/// Every change to a file goes through here, so that tests can end a run at each of them.
+/// Every change to a file after it was made goes through here, so that tests can end a run at each of them.
 mod disk {
     use super::*;
 
@@ -644,7 +711,16 @@ mod disk {
     pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
         #[cfg(test)]
         super::tests::fault(|_| Ok(()))?;
-        fs::rename(from, to)
+        fs::rename(from, to)?;
+        // A new name is safe once its folder is; where folders cannot be opened, the system sees to it.
+        match File::open(
+            to.parent()
+                .filter(|p| !p.as_os_str().is_empty())
+                .unwrap_or(Path::new(".")),
+        ) {
+            Ok(folder) => folder.sync_all().or(Ok(())),
+            Err(_) => Ok(()),
+        }
     }
 
     pub(super) fn remove(path: &Path) -> io::Result<()> {

@@ -17,7 +17,7 @@ pub use self::journal::{Earlier, Journal};
 pub use self::jsonl::JsonLines;
 pub use self::table::{Table, plain};
 
-use crate::article::Fields;
+use crate::article::{Fields, Raw};
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::stance::{Stance, Verdict};
 
@@ -35,9 +35,9 @@ pub trait Sink {
     /// The writer's.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// For the first articles of the input, whether an earlier run has answered each: those are not read again but [passed](Sink::pass).
-    fn passed(&mut self) -> Box<dyn Iterator<Item = bool> + Send> {
-        Box::new(std::iter::empty())
+    /// Asked of each article of the input in turn, whether an earlier run has answered it: then it is not read again but [passed](Sink::pass).
+    fn passed(&mut self) -> Box<dyn FnMut(&Raw) -> bool + Send> {
+        Box::new(|_| false)
     }
 
     /// An article that an earlier run has answered comes by.
@@ -64,6 +64,10 @@ pub struct Entry<'a> {
     pub id: &'a str,
     /// SHA-256 of everything of it that was found.
     pub digest: [u8; 32],
+    /// The file that it is from, as the reader counts them.
+    pub file: u64,
+    /// Whether it stands for all of its file, or all the rest, which cannot be read.
+    pub ends_file: bool,
     /// Whether it brought its own claim: then it has one record, else one for each of the run's claims.
     pub own_claim: bool,
     /// Why it has no answer: then it has one record.

@@ -1,11 +1,13 @@
 //! From a record's fields to an article.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
-use super::{ReadOptions, failure, malformed};
+use super::{ReadOptions, malformed};
 use crate::article::{Content, Fields as Rest, Raw, html};
 use crate::error::{ArticleError, ArticleErrorKind};
 
@@ -31,8 +33,111 @@ const DATE: &[&str] = &[
 /// Most fields that an error message lists, and most characters of each.
 const LISTED: (usize, usize) = (20, 40);
 
-/// A record's fields by name; a table's cells are strings.
-pub(super) type Record = Map<String, Value>;
+/// Most fields of a record, most bytes of the parts that a record repeats, and most bytes of what is handed on: a line of 60 MB may hold
+/// 30 million commas, and an output repeats an id for every claim.
+pub(super) const MAX_FIELDS: usize = 65_536;
+const MAX_PART: usize = 100_000;
+const MAX_REST: usize = 4_000_000;
+
+/// A record's fields by name; of those that are there twice, the last.
+pub(super) type Record<'a> = BTreeMap<Cow<'a, str>, Value<'a>>;
+
+/// The value of a field. JSON is left as it stands: only what makes the article is ever unfolded.
+pub(super) enum Value<'a> {
+    Json(&'a RawValue),
+    Cell(String),
+}
+
+impl Value<'_> {
+    /// Bytes that it takes.
+    fn len(&self) -> usize {
+        match self {
+            Self::Json(json) => json.get().len(),
+            Self::Cell(text) => text.len(),
+        }
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(self, Self::Json(json) if json.get() == "null")
+    }
+
+    fn is_blank(&self) -> bool {
+        match self {
+            Self::Json(json) if json.get().starts_with('"') => {
+                let mut inner = json.get().bytes().skip(1);
+                inner.all(|byte| byte.is_ascii_whitespace() || byte == b'"')
+                    || self.string().is_some_and(|s| s.trim().is_empty())
+            }
+            Self::Json(_) => false,
+            Self::Cell(text) => text.trim().is_empty(),
+        }
+    }
+
+    /// The text of a string.
+    fn string(&self) -> Option<String> {
+        match self {
+            Self::Json(json) => serde_json::from_str(json.get()).ok(),
+            Self::Cell(text) => Some(text.clone()),
+        }
+    }
+
+    /// A string that is not blank, a number or a boolean, as a string.
+    fn scalar(&self) -> Option<String> {
+        let text = match self {
+            Self::Json(json) if json.get().starts_with(['{', '[', 'n']) => return None,
+            Self::Json(json) if !json.get().starts_with('"') => json.get().to_owned(),
+            _ => self.string()?,
+        };
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// What it is, with its article.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Json(json) => kind(json.get()),
+            Self::Cell(_) => "a string",
+        }
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Json(json) => json.serialize(serializer),
+            Self::Cell(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+/// The fields of a JSON object; `Err` when it is none, says why.
+pub(super) fn of_json(json: &str) -> serde_json::Result<Record<'_>> {
+    struct Object;
+    impl<'de> Visitor<'de> for Object {
+        type Value = Record<'de>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
+            /// A name without escapes is borrowed.
+            #[derive(serde::Deserialize)]
+            struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+            let mut record = Record::new();
+            while let Some((Name(name), value)) = map.next_entry()? {
+                record.insert(name, Value::Json(value));
+                if record.len() > MAX_FIELDS {
+                    return Err(A::Error::custom(format!("more than {MAX_FIELDS} fields")));
+                }
+            }
+            Ok(record)
+        }
+    }
+    let mut json = serde_json::Deserializer::from_str(json);
+    let record = json.deserialize_map(Object)?;
+    json.end()?;
+    Ok(record)
+}
 
 /// The names of the fields that make an article.
 #[derive(Debug, Clone)]
@@ -83,74 +188,80 @@ impl Fields {
         malformed(format!("{missing}; its fields: {}", listed.join(", ")))
     }
 
-    /// The article that a record holds; `place` names it when it has no id of its own.
-    pub(super) fn article(&self, mut record: Record, place: String) -> Raw {
-        let id = find(&record, &self.id, ID)
-            .and_then(|key| scalar(&record, &key))
-            .unwrap_or(place);
+    /// The article that a record holds; `place` names it when it has no id of its own. With `keep_rest` its other fields are kept.
+    pub(super) fn article(&self, mut record: Record<'_>, place: String, keep_rest: bool) -> Raw {
+        let mut used = Vec::new();
+        let mut scalar = |given: &Option<String>, usual: &[&str]| {
+            let key = find(&record, given, usual)?;
+            let value = record.get(&*key)?.scalar()?;
+            used.push(key);
+            Some(value)
+        };
+        let mut id = scalar(&self.id, ID);
+        let (title, date) = (scalar(&self.title, TITLE), scalar(&self.date, DATE));
+        let claim =
+            match find(&record, &self.claim, CLAIM).and_then(|key| record.remove(&*key)) {
+                Some(value) if !value.is_null() => Some(value.string().ok_or_else(|| {
+                    malformed(format!("its claim is {}, not a string", value.kind()))
+                })),
+                _ => None,
+            };
         let content = self.content(&mut record);
-        let claim = match find(&record, &self.claim, CLAIM).and_then(|key| record.get(&key)) {
-            Some(Value::String(claim)) => Some(claim.trim().to_owned()).filter(|c| !c.is_empty()),
-            Some(Value::Null) | None => None,
-            Some(other) => {
-                return failure(
-                    id,
-                    malformed(format!("its claim is {}, not a string", kind(other))),
-                );
-            }
-        };
-        let one = |given: &Option<String>, usual: &[&str]| {
-            find(&record, given, usual).and_then(|key| scalar(&record, &key))
-        };
-        Raw {
-            title: one(&self.title, TITLE),
-            date: one(&self.date, DATE),
-            claim,
+        let mut raw = Raw {
+            id: id.take_if(|id| id.len() <= MAX_PART).unwrap_or(place),
+            title,
+            date,
+            claim: None,
             content,
-            id,
             fields: None,
+            file: 0,
+            ends_file: false,
+        };
+        let mut too_long = id.map(|_| "id");
+        match claim.transpose() {
+            Ok(claim) => {
+                let claim = claim.map(|claim| claim.trim().to_owned());
+                raw.claim = claim.filter(|claim| !claim.is_empty());
+            }
+            Err(error) => raw.content = Err(error),
         }
-    }
-
-    /// The fields of a record that make no part of its article.
-    pub(super) fn rest(&self, record: &Record) -> Rest {
-        let mut rest = record.clone();
-        for used in self.used(record) {
-            rest.remove(&used);
+        for (name, part) in [
+            ("title", &mut raw.title),
+            ("date", &mut raw.date),
+            ("claim", &mut raw.claim),
+        ] {
+            if part.take_if(|part| part.len() > MAX_PART).is_some() {
+                too_long = Some(name);
+            }
         }
-        Rest(Value::Object(rest).to_string())
-    }
-
-    /// The same of a record whose JSON is at hand: its values stay as they stand there, numbers of any length too.
-    pub(super) fn rest_of_json(&self, record: &Record, json: &str) -> Option<Rest> {
-        let mut rest: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
-        for used in self.used(record) {
-            rest.remove(&used);
+        if keep_rest {
+            for key in used {
+                record.remove(&*key);
+            }
+            let rest = record.iter().map(|(name, value)| name.len() + value.len());
+            match rest.sum::<usize>() > MAX_REST {
+                true => too_long = Some("part to pass through"),
+                false => raw.fields = rest_of(&record),
+            }
         }
-        let json = serde_json::to_string(&rest).ok()?;
-        Some(Rest(if json.contains(['\n', '\r']) {
-            on_one_line(&json)
-        } else {
-            json
-        }))
+        if let Some(part) = too_long {
+            let most = if part.contains(' ') {
+                MAX_REST
+            } else {
+                MAX_PART
+            };
+            raw.content = Err(ArticleError::new(
+                ArticleErrorKind::TooLarge,
+                format!("its {part} has more than {most} bytes"),
+            ));
+        }
+        raw
     }
 
-    fn used(&self, record: &Record) -> impl Iterator<Item = String> {
-        let fields = [
-            (&self.text, TEXT),
-            (&self.title, TITLE),
-            (&self.id, ID),
-            (&self.claim, CLAIM),
-            (&self.date, DATE),
-        ];
-        fields
-            .into_iter()
-            .filter_map(|(given, usual)| find(record, given, usual))
-    }
-
-    fn content(&self, record: &mut Record) -> Result<Content, ArticleError> {
+    /// Takes the text out of the record.
+    fn content(&self, record: &mut Record<'_>) -> Result<Content, ArticleError> {
         let Some(key) = find(record, &self.text, TEXT) else {
-            return Err(match find_null(record, &self.text, TEXT) {
+            return Err(match named(record, &self.text, TEXT).next() {
                 Some(name) => ArticleError::new(
                     ArticleErrorKind::Empty,
                     format!("its field `{name}` is null"),
@@ -159,70 +270,65 @@ impl Fields {
                 None if self.text.is_none() && find(record, &self.title, TITLE).is_some() => {
                     return Ok(Content::Text(String::new()));
                 }
-                None => self.no_text(record.keys().map(String::as_str)),
+                None => self.no_text(record.keys().map(AsRef::as_ref)),
             });
         };
-        match record.get_mut(&key).map(Value::take) {
-            Some(Value::String(text)) if html::looks_like(&text) => Ok(Content::Html(text)),
-            Some(Value::String(text)) => Ok(Content::Text(text)),
-            other => Err(malformed(format!(
-                "its field `{key}` is {}, not a string",
-                kind(&other.unwrap_or_default())
+        let value = record.remove(&*key);
+        let kind = value.as_ref().map_or("null", Value::kind);
+        let text = match value {
+            Some(Value::Cell(text)) => Some(text),
+            Some(value) => value.string(),
+            None => None,
+        };
+        match text {
+            Some(text) if html::looks_like(&text) => Ok(Content::Html(text)),
+            Some(text) => Ok(Content::Text(text)),
+            None => Err(malformed(format!(
+                "its field `{key}` is {kind}, not a string"
             ))),
         }
     }
 }
 
-/// The key of the field that is given, or of the first usual one that is not null and not blank, or that is at least not null.
-fn find(record: &Record, given: &Option<String>, usual: &[&str]) -> Option<String> {
-    let there = |key: &&String| !record.get(*key).is_none_or(Value::is_null);
-    let blank = |key: &&String| {
-        record
-            .get(*key)
-            .and_then(Value::as_str)
-            .is_some_and(|value| value.trim().is_empty())
-    };
-    let candidates = || {
-        named(record, given, usual)
-            .filter(there)
-            .collect::<Vec<_>>()
-            .into_iter()
-    };
-    candidates()
-        .find(|key| !blank(key))
-        .or_else(|| candidates().next())
-        .cloned()
+/// What is left of a record, on one line.
+fn rest_of(record: &Record<'_>) -> Option<Rest> {
+    let json = serde_json::to_string(record).ok()?;
+    Some(Rest(if json.contains(['\n', '\r']) {
+        on_one_line(&json)
+    } else {
+        json
+    }))
 }
 
-fn find_null(record: &Record, given: &Option<String>, usual: &[&str]) -> Option<String> {
-    named(record, given, usual).next().cloned()
+/// The key of the field that is given, or of the first usual one that is not null and not blank, or that is at least not null.
+fn find(record: &Record<'_>, given: &Option<String>, usual: &[&str]) -> Option<String> {
+    let candidates = || {
+        let named = named(record, given, usual);
+        named
+            .filter_map(|key| Some((key, record.get(key)?)))
+            .filter(|(_, value)| !value.is_null())
+    };
+    let filled = candidates().find(|(_, value)| !value.is_blank());
+    filled
+        .or_else(|| candidates().next())
+        .map(|(key, _)| key.to_owned())
 }
 
 /// The record's keys that may be the field, in order of preference.
 fn named<'a>(
-    record: &'a Record,
+    record: &'a Record<'_>,
     given: &'a Option<String>,
     usual: &'a [&str],
-) -> impl Iterator<Item = &'a String> {
+) -> impl Iterator<Item = &'a str> {
+    let keys = || record.keys().map(AsRef::<str>::as_ref);
     let exact = given
         .iter()
-        .flat_map(|given| record.keys().filter(move |key| *key == given));
-    let usual = usual.iter().filter(|_| given.is_none()).flat_map(|usual| {
-        record
-            .keys()
-            .filter(move |key| key.eq_ignore_ascii_case(usual))
-    });
+        .flat_map(move |given| keys().filter(move |key| key == given));
+    let usual = usual
+        .iter()
+        .filter(|_| given.is_none())
+        .flat_map(move |usual| keys().filter(move |key| key.eq_ignore_ascii_case(usual)));
     exact.chain(usual)
-}
-
-/// A string that is not blank, a number or a boolean, as a string.
-fn scalar(record: &Record, key: &str) -> Option<String> {
-    match record.get(key)? {
-        Value::String(value) => Some(value.trim().to_owned()).filter(|value| !value.is_empty()),
-        Value::Number(value) => Some(value.to_string()),
-        Value::Bool(value) => Some(value.to_string()),
-        _ => None,
-    }
 }
 
 /// JSON without the white space between its parts.
@@ -241,13 +347,13 @@ fn on_one_line(json: &str) -> String {
 }
 
 /// What a JSON value is, with its article.
-pub(super) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+pub(super) fn kind(json: &str) -> &'static str {
+    match json.trim_start().bytes().next() {
+        Some(b'n') => "null",
+        Some(b't' | b'f') => "true or false",
+        Some(b'"') => "a string",
+        Some(b'[') => "an array",
+        Some(b'{') => "an object",
+        _ => "a number",
     }
 }

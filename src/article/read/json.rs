@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead};
 
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
 use super::open::{Container, torn};
 use super::{failure, fields, malformed, too_large, unreadable};
 use crate::article::{Raw, encoding};
@@ -92,7 +95,7 @@ impl Iterator for Lines {
                 }
                 Ok(Some(false)) => {
                     let error = too_large("the line", self.container.max_bytes);
-                    self.container.failed(self.place(), error)
+                    self.container.failed(self.line, error)
                 }
                 Ok(Some(true)) if self.buffer.trim_ascii().is_empty() => None,
                 Ok(Some(true)) if !self.container.takes(&self.buffer) => None,
@@ -102,7 +105,7 @@ impl Iterator for Lines {
                 }
                 Err(error) => {
                     self.done = true;
-                    self.container.failed(self.place(), unreadable(error))
+                    self.container.broken(self.place(), unreadable(error))
                 }
             };
             if found.is_some() {
@@ -281,15 +284,15 @@ impl Values {
             }
             Ok(Value::TooLarge) => {
                 let error = too_large("the record", self.container.max_bytes);
-                self.container.failed(place, error)
+                self.container.failed(self.count, error)
             }
             Ok(Value::Torn) => {
                 self.done = true;
-                self.container.failed(place, torn())
+                self.container.broken(place, torn())
             }
             Err(error) => {
                 self.done = true;
-                self.container.failed(place, unreadable(error))
+                self.container.broken(place, unreadable(error))
             }
         }
     }
@@ -310,34 +313,30 @@ fn record(bytes: &[u8], container: &Container, place: String, where_: &str) -> R
     // Files that were put together keep their byte order marks in the middle.
     let text = text.trim_start_matches('\u{feff}');
     match parse(text, where_) {
-        Ok(record) => {
-            let rest = container
-                .passthrough
-                .then(|| container.fields.rest_of_json(&record, text));
-            Raw {
-                fields: rest.flatten(),
-                ..container.fields.article(record, place)
-            }
-        }
+        Ok(record) => container
+            .fields
+            .article(record, place, container.passthrough),
         Err(error) => failure(place, error),
     }
 }
 
-fn parse(text: &str, where_: &str) -> Result<fields::Record, ArticleError> {
-    match serde_json::from_str(text) {
-        Ok(serde_json::Value::Object(record)) => Ok(record),
-        Ok(other) => Err(malformed(format!(
+fn parse<'a>(text: &'a str, where_: &str) -> Result<fields::Record<'a>, ArticleError> {
+    let error = match fields::of_json(text) {
+        Ok(record) => return Ok(record),
+        Err(error) => error,
+    };
+    let begins_object = text.trim_start().starts_with('{');
+    if !begins_object && serde_json::from_str::<&RawValue>(text).is_ok() {
+        return Err(malformed(format!(
             "{where_} is {}, not an object",
-            fields::kind(&other)
-        ))),
-        Err(error) => {
-            // The parser counts lines from the record's own start.
-            let reason = error.to_string();
-            let reason = reason.split(" at line ").next().unwrap_or_default();
-            Err(malformed(format!(
-                "{where_} is not JSON: {reason}, column {}",
-                error.column()
-            )))
-        }
+            fields::kind(text)
+        )));
     }
+    // The parser counts lines from the record's own start.
+    let reason = error.to_string();
+    let reason = reason.split(" at line ").next().unwrap_or_default();
+    Err(malformed(match error.classify() {
+        Category::Data if begins_object => format!("{where_} has {reason}"),
+        _ => format!("{where_} is not JSON: {reason}, column {}", error.column()),
+    }))
 }

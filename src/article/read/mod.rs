@@ -27,21 +27,21 @@ mod fuel;
 mod json;
 mod open;
 mod shard;
+mod skip;
 mod table;
 mod walk;
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-
-use same_file::Handle;
 
 use super::Raw;
 use crate::error::{ArticleError, ArticleErrorKind};
 use fields::Fields;
 
-pub use shard::Shard;
+pub use shard::{Elsewhere, Shard};
+pub use skip::Skip;
 pub use walk::{sources, total_bytes};
 
 /// How articles are read.
@@ -65,8 +65,10 @@ pub struct ReadOptions {
     pub passthrough: bool,
     /// The part of the articles that is read; `None`: all.
     pub shard: Option<Shard>,
+    /// Hears of what could not be read but has its error record in another part.
+    pub elsewhere: Elsewhere,
     /// Files that are passed over wherever they are found: the run's own output.
-    pub skip: Vec<Arc<Handle>>,
+    pub skip: Skip,
     /// Counts the bytes of files and standard input that were read, as they stand (packed), for whoever shows progress.
     pub position: Arc<AtomicU64>,
 }
@@ -83,7 +85,8 @@ impl Default for ReadOptions {
             max_bytes: 64_000_000,
             passthrough: false,
             shard: None,
-            skip: Vec::new(),
+            elsewhere: Elsewhere::default(),
+            skip: Skip::default(),
             position: Arc::default(),
         }
     }
@@ -125,8 +128,10 @@ pub enum Source {
 /// ```
 pub struct Reader {
     sources: std::vec::IntoIter<Source>,
-    folder: Option<walk::Files>,
+    folder: Option<(PathBuf, walk::Files)>,
     file: Option<open::Articles>,
+    /// Files opened so far.
+    files: u64,
     stdin: Option<Box<dyn Read + Send>>,
     options: ReadOptions,
 }
@@ -147,6 +152,7 @@ impl Reader {
             sources: sources.into_iter(),
             folder: None,
             file: None,
+            files: 0,
             stdin: Some(stdin),
             options,
         }
@@ -155,29 +161,42 @@ impl Reader {
     /// The next file or standard input, opened; or the error that stands for it.
     fn open_next(&mut self) -> Option<open::Articles> {
         loop {
-            if let Some(folder) = &mut self.folder {
-                match folder.next() {
-                    Some(Ok(path)) => return Some(open::file(&path, &self.options)),
-                    Some(Err((path, error))) => {
-                        return Some(open::failed(
-                            walk::id(&path),
-                            unreadable(error),
-                            &self.options,
-                        ));
+            if let Some((folder, files)) = &mut self.folder {
+                match files.next() {
+                    Some(found) => {
+                        let path = found.as_ref().unwrap_or_else(|(path, _)| path);
+                        let file = open::Found {
+                            id: walk::id(path),
+                            key: walk::id(path.strip_prefix(folder).unwrap_or(path)),
+                            options: &self.options,
+                        };
+                        return Some(match found {
+                            Ok(path) => file.open(&path),
+                            Err((_, error)) => file.failed(unreadable(error)),
+                        });
                     }
                     None => self.folder = None,
                 }
             }
+            let found = |id: String, key| open::Found {
+                id,
+                key,
+                options: &self.options,
+            };
             match self.sources.next()? {
                 Source::Stdin => {
                     if let Some(stdin) = self.stdin.take() {
-                        return Some(open::stream("-", stdin, &self.options));
+                        return Some(found("-".to_owned(), "-".to_owned()).read(stdin, true));
                     }
                 }
                 Source::Path(path) if path.is_dir() => {
-                    self.folder = Some(walk::Files::below(&path))
+                    let files = walk::Files::below(&path);
+                    self.folder = Some((path, files));
                 }
-                Source::Path(path) => return Some(open::file(&path, &self.options)),
+                Source::Path(path) => {
+                    let name = path.file_name().map_or(path.as_path(), Path::new);
+                    return Some(found(walk::id(&path), walk::id(name)).open(&path));
+                }
             }
         }
     }
@@ -189,9 +208,13 @@ impl Iterator for Reader {
     fn next(&mut self) -> Option<Raw> {
         loop {
             if let Some(raw) = self.file.as_mut().and_then(Iterator::next) {
-                return Some(raw);
+                return Some(Raw {
+                    file: self.files,
+                    ..raw
+                });
             }
             self.file = Some(self.open_next()?);
+            self.files += 1;
         }
     }
 }
@@ -205,6 +228,8 @@ fn failure(id: impl Into<String>, error: ArticleError) -> Raw {
         claim: None,
         content: Err(error),
         fields: None,
+        file: 0,
+        ends_file: false,
     }
 }
 

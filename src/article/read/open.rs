@@ -8,12 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use flate2::bufread::MultiGzDecoder;
-use same_file::Handle;
 
 use super::fuel::Fuel;
+use super::shard::Elsewhere;
 use super::{
-    Fields, InputFormat, ReadOptions, Shard, failure, json, malformed, table, too_large,
-    unreadable, walk,
+    Fields, InputFormat, ReadOptions, Shard, failure, json, malformed, table, too_large, unreadable,
 };
 use crate::article::{Content, Raw, encoding, html};
 use crate::error::ArticleError;
@@ -23,6 +22,8 @@ pub(super) type Articles = Box<dyn Iterator<Item = Raw> + Send>;
 
 /// How much of a file the sniff sees.
 const HEAD: usize = 64 * 1024;
+/// A byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 
@@ -30,6 +31,8 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 pub(super) struct Container {
     /// The file's path as it stands in ids.
     pub(super) id: String,
+    /// Its path below the source that it was found in, by which the shards divide what has no bytes.
+    key: String,
     pub(super) fields: Fields,
     pub(super) max_bytes: u64,
     /// The encoding that the file's start suggests, unless UTF-8.
@@ -37,19 +40,38 @@ pub(super) struct Container {
     /// Whether records keep the fields that are not read.
     pub(super) passthrough: bool,
     pub(super) fuel: Fuel,
-    shard: Option<Shard>,
+    shard: Option<(Shard, Elsewhere)>,
 }
 
 impl Container {
     /// Whether a record of these bytes is in this run's shard. It was found, in any case.
     pub(super) fn takes(&self, bytes: &[u8]) -> bool {
         self.fuel.refill();
-        self.shard.is_none_or(|shard| shard.takes(bytes))
+        self.shard
+            .as_ref()
+            .is_none_or(|(shard, _)| shard.takes(bytes))
     }
 
     /// The error record of a place in the file, if it is in this run's shard.
-    pub(super) fn failed(&self, place: String, error: ArticleError) -> Option<Raw> {
-        self.takes(place.as_bytes()).then(|| failure(place, error))
+    pub(super) fn failed(&self, number: u64, error: ArticleError) -> Option<Raw> {
+        let key = format!("{}#{number}", self.key);
+        self.takes(key.as_bytes())
+            .then(|| failure(self.place(number), error))
+    }
+
+    /// The error record in the place of the rest of the file. In the other shards it is said all the same: this machine's copy of the file may
+    /// be the only one that is damaged.
+    pub(super) fn broken(&self, place: String, error: ArticleError) -> Option<Raw> {
+        match &self.shard {
+            Some((shard, elsewhere)) if !shard.takes(self.key.as_bytes()) => {
+                elsewhere.add(place, error);
+                None
+            }
+            _ => Some(Raw {
+                ends_file: true,
+                ..failure(place, error)
+            }),
+        }
     }
 
     /// The id of the record at a line, or at a position in an array.
@@ -66,96 +88,127 @@ enum Shape {
     Table(u8),
 }
 
-/// One error in the place of a file.
-pub(super) fn failed(id: String, error: ArticleError, options: &ReadOptions) -> Articles {
-    let takes = options.shard.is_none_or(|shard| shard.takes(id.as_bytes()));
-    Box::new(takes.then(|| failure(id, error)).into_iter())
+/// A file, as it was found.
+pub(super) struct Found<'a> {
+    /// Its path as it stands in ids.
+    pub(super) id: String,
+    /// Its path below the source that it was found in: the same on every machine that has the source, wherever it lies there.
+    pub(super) key: String,
+    pub(super) options: &'a ReadOptions,
 }
 
-/// The articles of the file at `path`.
-pub(super) fn file(path: &Path, options: &ReadOptions) -> Articles {
-    let id = walk::id(path);
-    if !options.skip.is_empty()
-        && let Ok(found) = Handle::from_path(path)
-        && options.skip.iter().any(|skip| **skip == found)
-    {
-        return Box::new(std::iter::empty());
-    }
-    match File::open(path) {
-        Ok(file) => stream(&id, Box::new(file), options),
-        Err(error) => failed(id, unreadable(error), options),
-    }
-}
-
-/// The articles of a file's bytes; `id` is its path, whose extension tells the format.
-pub(super) fn stream(id: &str, bytes: Box<dyn Read + Send>, options: &ReadOptions) -> Articles {
-    let counted = Counted {
-        bytes,
-        position: options.position.clone(),
-    };
-    let (packed, input) = Replay::new(Box::new(counted));
-    let fuel = Fuel::default();
-    let most = options.max_bytes.saturating_mul(4);
-    let input: Box<dyn Read + Send> = if packed.starts_with(GZIP) {
-        fuel.meter(Box::new(MultiGzDecoder::new(BufReader::new(input))), most)
-    } else if packed.starts_with(ZSTD) {
-        match zstd::stream::read::Decoder::with_buffer(BufReader::new(input)) {
-            Ok(decoder) => fuel.meter(Box::new(decoder), most),
-            Err(error) => return failed(id.to_owned(), unreadable(error), options),
-        }
-    } else {
-        Box::new(input)
-    };
-    let (head, input) = Replay::new(input);
-    if let Err(error) = encoding::refuse_signature(&head) {
-        return failed(id.to_owned(), error, options);
-    }
-    let utf16 = encoding::utf16(&head);
-    let text = match utf16 {
-        Some(encoding) => encoding.decode(&head).0,
-        None => String::from_utf8_lossy(&head),
-    };
-    let shape = shape(id, text.trim_start_matches('\u{feff}'), options);
-    if let Shape::Text | Shape::Html = shape {
-        if options
-            .shard
-            .is_some_and(|shard| !shard.takes(id.as_bytes()))
-        {
+impl Found<'_> {
+    /// The articles of the file at `path`.
+    pub(super) fn open(self, path: &Path) -> Articles {
+        if self.options.skip.holds(path) {
             return Box::new(std::iter::empty());
         }
-        return Box::new(std::iter::once(single(id, input, &shape, options)));
-    }
-    let container = Container {
-        id: id.to_owned(),
-        fields: Fields::new(options),
-        max_bytes: options.max_bytes,
-        encoding: if utf16.is_some() {
-            None
-        } else {
-            encoding::hint(&head)
-        },
-        passthrough: options.passthrough,
-        fuel,
-        shard: options.shard,
-    };
-    // Records are split as UTF-8; of other encodings only UTF-16 hides the line ends and quotes. A byte order mark is dropped on the way.
-    let input: Box<dyn BufRead + Send> = match utf16 {
-        Some(encoding) => Box::new(BufReader::new(
-            DecodeReaderBytesBuilder::new()
-                .encoding(Some(encoding))
-                .bom_override(true)
-                .build(input),
-        )),
-        None => {
-            let mut input = input;
-            input.skip_mark();
-            Box::new(BufReader::with_capacity(HEAD, input))
+        match File::open(path) {
+            // A pipe gives what there is; of a file the sniff can wait for all it wants to see.
+            Ok(file) => {
+                let live = !file.metadata().is_ok_and(|m| m.is_file());
+                self.read(Box::new(file), live)
+            }
+            Err(error) => self.failed(unreadable(error)),
         }
-    };
-    match shape {
-        Shape::Table(delimiter) => Box::new(table::Rows::new(input, container, delimiter)),
-        Shape::Values => Box::new(json::Values::new(input, container)),
-        _ => Box::new(json::Lines::new(input, container)),
+    }
+
+    /// One error in the place of the file.
+    pub(super) fn failed(self, error: ArticleError) -> Articles {
+        Box::new(
+            self.container(None, Fuel::default())
+                .broken(self.id, error)
+                .into_iter(),
+        )
+    }
+
+    fn container(&self, encoding: Option<&'static str>, fuel: Fuel) -> Container {
+        let options = self.options;
+        Container {
+            id: self.id.clone(),
+            key: self.key.clone(),
+            fields: Fields::new(options),
+            max_bytes: options.max_bytes,
+            encoding,
+            passthrough: options.passthrough,
+            fuel,
+            shard: options
+                .shard
+                .map(|shard| (shard, options.elsewhere.clone())),
+        }
+    }
+
+    /// The articles of the file's bytes; `live` when they come as somebody writes them.
+    pub(super) fn read(self, bytes: Box<dyn Read + Send>, live: bool) -> Articles {
+        let options = self.options;
+        let counted = Counted {
+            bytes,
+            position: options.position.clone(),
+        };
+        let line_by_line = match options.format {
+            InputFormat::Jsonl => Some(LineByLine::Any),
+            InputFormat::Auto => Some(LineByLine::Objects),
+            _ => None,
+        };
+        let line_by_line = line_by_line.filter(|_| live);
+        let (packed, input) = Replay::new(Box::new(counted), line_by_line);
+        let fuel = Fuel::default();
+        let most = options.max_bytes.saturating_mul(4);
+        let input: Box<dyn Read + Send> = if packed.starts_with(GZIP) {
+            fuel.meter(Box::new(MultiGzDecoder::new(BufReader::new(input))), most)
+        } else if packed.starts_with(ZSTD) {
+            match zstd::stream::read::Decoder::with_buffer(BufReader::new(input)) {
+                Ok(decoder) => fuel.meter(Box::new(decoder), most),
+                Err(error) => return self.failed(unreadable(error)),
+            }
+        } else {
+            Box::new(input)
+        };
+        let (head, input) = Replay::new(input, line_by_line);
+        if let Err(error) = encoding::refuse_signature(&head) {
+            return self.failed(error);
+        }
+        let utf16 = encoding::utf16(&head);
+        let text = match utf16 {
+            Some(encoding) => encoding.decode(&head).0,
+            None => String::from_utf8_lossy(&head),
+        };
+        let shape = shape(&self.id, text.trim_start_matches('\u{feff}'), options);
+        if let Shape::Text | Shape::Html = shape {
+            let takes = |shard: Shard| shard.takes(self.key.as_bytes());
+            let takes = options.shard.is_none_or(takes);
+            return Box::new(
+                takes
+                    .then(|| single(&self.id, input, &shape, options))
+                    .into_iter(),
+            );
+        }
+        // How much a pipe has given by now is chance: what it suggests must not depend on it.
+        let sample = match live {
+            true => head.split_inclusive(|&byte| byte == b'\n').next(),
+            false => Some(&head[..]),
+        };
+        let encoding = sample.filter(|_| utf16.is_none()).and_then(encoding::hint);
+        let container = self.container(encoding, fuel);
+        // Records are split as UTF-8; of other encodings only UTF-16 hides the line ends and quotes. A byte order mark is dropped on the way.
+        let input: Box<dyn BufRead + Send> = match utf16 {
+            Some(encoding) => Box::new(BufReader::new(
+                DecodeReaderBytesBuilder::new()
+                    .encoding(Some(encoding))
+                    .bom_override(true)
+                    .build(input),
+            )),
+            None => {
+                let mut input = input;
+                input.skip_mark();
+                Box::new(BufReader::with_capacity(HEAD, input))
+            }
+        };
+        match shape {
+            Shape::Table(delimiter) => Box::new(table::Rows::new(input, container, delimiter)),
+            Shape::Values => Box::new(json::Values::new(input, container)),
+            _ => Box::new(json::Lines::new(input, container)),
+        }
     }
 }
 
@@ -182,6 +235,8 @@ fn single(id: &str, input: Replay, shape: &Shape, options: &ReadOptions) -> Raw 
         claim: None,
         content,
         fields: None,
+        file: 0,
+        ends_file: false,
     }
 }
 
@@ -258,10 +313,32 @@ struct Replay {
     rest: Box<dyn Read + Send>,
 }
 
+/// When the sniff is content with the first line, so that whoever feeds a pipe line by line is answered line by line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineByLine {
+    Any,
+    /// When it begins a JSON object.
+    Objects,
+}
+
+impl LineByLine {
+    fn enough(self, so_far: &[u8]) -> bool {
+        let line = so_far
+            .strip_prefix(MARK)
+            .unwrap_or(so_far)
+            .trim_ascii_start();
+        let object = line.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+        let begins = match self {
+            Self::Any => Some(line),
+            Self::Objects => object.filter(|inner| inner.starts_with(b"\"")),
+        };
+        begins.is_some_and(|line| memchr::memchr(b'\n', line).is_some())
+    }
+}
+
 impl Replay {
-    /// Looks at the first bytes: at most [`HEAD`], and no more than a line when that line begins a JSON object, so that whoever feeds a pipe
-    /// line by line is answered line by line.
-    fn new(mut rest: Box<dyn Read + Send>) -> (Vec<u8>, Self) {
+    /// Looks at the first bytes: at most [`HEAD`], and no more than have come when the first line is there and enough.
+    fn new(mut rest: Box<dyn Read + Send>, line_by_line: Option<LineByLine>) -> (Vec<u8>, Self) {
         let mut head = vec![0; HEAD];
         let (mut filled, mut error) = (0, None);
         while let Some(free) = head.get_mut(filled..).filter(|free| !free.is_empty()) {
@@ -274,8 +351,8 @@ impl Replay {
                     break;
                 }
             }
-            let so_far = head.get(..filled).unwrap_or_default().trim_ascii_start();
-            if so_far.starts_with(b"{\"") && memchr::memchr(b'\n', so_far).is_some() {
+            let so_far = head.get(..filled).unwrap_or_default();
+            if line_by_line.is_some_and(|lines| lines.enough(so_far)) {
                 break;
             }
         }
@@ -289,7 +366,7 @@ impl Replay {
     }
 
     fn skip_mark(&mut self) {
-        if self.head.get_ref().starts_with(b"\xef\xbb\xbf") {
+        if self.head.get_ref().starts_with(MARK) {
             self.head.set_position(3);
         }
     }

@@ -1,9 +1,9 @@
 //! CSV and TSV: a header that names the fields, then one article a row.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use serde_json::Value;
 
 use super::open::Container;
 use super::{Fields, failure, fields, malformed, too_large, unreadable};
@@ -69,6 +69,7 @@ enum Row {
     /// As many cells as this.
     Whole(usize),
     TooLarge,
+    TooWide,
     /// The file ended within a quoted cell that had gone on over lines.
     Torn,
 }
@@ -110,7 +111,7 @@ impl Rows {
 
     /// Reads a row into `cells` and `ends`; past `max_bytes` it is skipped, the cells thrown away as they come.
     fn read_row(&mut self) -> io::Result<Row> {
-        let (mut bytes, mut cells, mut ends, mut fits) = (0_u64, 0, 0, true);
+        let (mut bytes, mut cells, mut ends, mut all_ends, mut fits) = (0_u64, 0, 0, 0, true);
         let (mut quotes, first_line) = (0_usize, self.lines);
         // One long row is no reason to keep its room.
         self.cells.truncate(KEPT);
@@ -132,7 +133,9 @@ impl Rows {
             let at_end = available.is_empty();
             self.input.consume(read);
             bytes += read as u64;
-            fits &= bytes <= self.container.max_bytes;
+            all_ends += ended;
+            let wide = all_ends > fields::MAX_FIELDS;
+            fits &= bytes <= self.container.max_bytes && !wide;
             cells += written;
             ends += ended;
             match result {
@@ -151,6 +154,7 @@ impl Rows {
                     return Ok(Row::Torn);
                 }
                 ReadRecordResult::Record if fits => return Ok(Row::Whole(ends)),
+                ReadRecordResult::Record if wide => return Ok(Row::TooWide),
                 ReadRecordResult::Record => return Ok(Row::TooLarge),
                 ReadRecordResult::End => return Ok(Row::End),
             }
@@ -192,14 +196,16 @@ impl Rows {
         }
         match self.cells(count) {
             Ok(cells) => {
-                let values = cells.into_iter().map(Value::String);
-                let record: fields::Record = self.header.iter().cloned().zip(values).collect();
-                let fields = &self.container.fields;
-                let rest = self.container.passthrough.then(|| fields.rest(&record));
-                Raw {
-                    fields: rest,
-                    ..fields.article(record, place)
-                }
+                let names = self.header.iter().map(|name| Cow::from(name.as_str()));
+                let record = names
+                    .zip(cells.into_iter().map(fields::Value::Cell))
+                    .collect();
+                let Container {
+                    fields,
+                    passthrough,
+                    ..
+                } = &self.container;
+                fields.article(record, place, *passthrough)
             }
             Err(error) => failure(place, error),
         }
@@ -250,25 +256,34 @@ impl Rows {
             Ok((_, Row::Whole(count))) if self.header.is_empty() => {
                 let error = self.read_header(count).err()?;
                 self.done = true;
-                self.container.failed(self.container.id.clone(), error)
+                self.container.broken(self.container.id.clone(), error)
             }
             Ok((line, Row::Whole(count))) => self.row(line, count),
             Ok((line, Row::Torn)) => {
                 self.done = true;
                 let message = format!("a quote opened in the row of line {line} is never closed");
                 self.container
-                    .failed(self.container.place(line), malformed(message))
+                    .broken(self.container.place(line), malformed(message))
             }
-            Ok((line, Row::TooLarge)) => {
+            Ok((line, row @ (Row::TooLarge | Row::TooWide))) => {
                 // Without a header nothing that follows can be read.
                 self.done = self.header.is_empty();
-                let error = too_large("the row", self.container.max_bytes);
-                self.container.failed(self.container.place(line), error)
+                let error = match row {
+                    Row::TooWide => malformed(format!(
+                        "the row has more than {} cells",
+                        fields::MAX_FIELDS
+                    )),
+                    _ => too_large("the row", self.container.max_bytes),
+                };
+                match self.done {
+                    true => self.container.broken(self.container.place(line), error),
+                    false => self.container.failed(line, error),
+                }
             }
             Err(error) => {
                 self.done = true;
                 let place = self.container.place(self.lines + 1);
-                self.container.failed(place, unreadable(error))
+                self.container.broken(place, unreadable(error))
             }
         }
     }

@@ -27,7 +27,9 @@ fn utf16(text: &str) -> Vec<u8> {
 /// Reads bytes as the file `name`.
 fn read_as(name: &str, bytes: impl Into<Vec<u8>>, options: &ReadOptions) -> Vec<Raw> {
     let bytes = std::io::Cursor::new(bytes.into());
-    open::stream(name, Box::new(bytes), options).collect()
+    let (id, key) = (name.to_owned(), name.to_owned());
+    let file = open::Found { id, key, options };
+    file.read(Box::new(bytes), false).collect()
 }
 
 fn read(name: &str, bytes: impl Into<Vec<u8>>) -> Vec<Raw> {
@@ -450,22 +452,140 @@ fn a_file_that_went_away_is_unreadable() {
     assert_eq!(brief(&raws), pairs(&[("no/such/file.txt", "Unreadable")]));
 }
 
+/// Gives its parts one by one, then says that reading on would wait.
+struct Pipe(Vec<&'static [u8]>);
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        assert!(!self.0.is_empty(), "read past the line that is there");
+        let part = self.0.remove(0);
+        buffer[..part.len()].copy_from_slice(part);
+        Ok(part.len())
+    }
+}
+
 #[test]
 fn a_pipe_is_answered_line_by_line() {
-    /// Gives one line, then says that reading on would wait.
-    struct Pipe(bool);
-    impl Read for Pipe {
+    let first = |options: &ReadOptions, parts: &[&'static [u8]]| {
+        let stdin = Box::new(Pipe(parts.to_vec()));
+        let mut reader = Reader::with_stdin(vec![Source::Stdin], options.clone(), stdin);
+        reader.next().unwrap()
+    };
+    let auto = ReadOptions::default();
+    for line in [
+        &b"{\"id\":\"a\",\"text\":\"One.\"}\n"[..],
+        b" { \"id\":\"a\",\"text\":\"One.\"}\n",
+        b"\xef\xbb\xbf{\"id\":\"a\",\"text\":\"One.\"}\r\n",
+    ] {
+        assert_eq!(first(&auto, &[line]).id, "a");
+    }
+    assert_eq!(
+        first(&auto, &[b"{\"id\":\"a\",", b"\"text\":\"One.\"}\n"]).id,
+        "a"
+    );
+    // Told what comes, it waits for no more than a line, whatever that is.
+    let lines = ReadOptions {
+        format: InputFormat::Jsonl,
+        ..auto
+    };
+    assert_eq!(first(&lines, &[b"nonsense\n"]).id, "-#1");
+}
+
+#[test]
+fn records_of_a_pipe_do_not_depend_on_how_much_came_at_once() {
+    // Windows-1251, of which the second line alone is too short to tell.
+    let lines: [&'static [u8]; 2] = [
+        b"{\"id\":\"a\",\"text\":\"The talks open on Monday.\"}\n",
+        b"{\"id\":\"b\",\"text\":\"\xcf\xe5\xf0\xe5\xe3\xee\xe2\xee\xf0\xfb \xed\xe0\xf7\xed\xf3\xf2\xf1\xff.\"}\n",
+    ];
+    let all = |parts: Vec<&'static [u8]>| -> Vec<Raw> {
+        let stdin: Box<dyn Read + Send> = Box::new(Chunks(parts));
+        Reader::with_stdin(vec![Source::Stdin], ReadOptions::default(), stdin).collect()
+    };
+    struct Chunks(Vec<&'static [u8]>);
+    impl Read for Chunks {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            assert!(
-                !std::mem::replace(&mut self.0, true),
-                "read past the first line"
-            );
-            let line = b"{\"id\":\"a\",\"text\":\"One.\"}\n";
-            buffer[..line.len()].copy_from_slice(line);
-            Ok(line.len())
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let part = self.0.remove(0);
+            buffer[..part.len()].copy_from_slice(part);
+            Ok(part.len())
         }
     }
-    let options = ReadOptions::default();
-    let mut reader = Reader::with_stdin(vec![Source::Stdin], options, Box::new(Pipe(false)));
-    assert_eq!(reader.next().unwrap().id, "a");
+    let together: &'static [u8] = Box::leak(lines.concat().into_boxed_slice());
+    assert_eq!(all(lines.to_vec()), all(vec![together]));
+}
+
+#[test]
+fn a_record_of_millions_of_parts_is_one_error_or_costs_nothing() {
+    let unused = format!(
+        r#"{{"id":"a","text":"One.","numbers":[{}1]}}"#,
+        "1,".repeat(1_000_000)
+    );
+    let wide = (0..=fields::MAX_FIELDS).map(|n| format!(r#""f{n}":1,"#));
+    let wide = format!("{{{}\"text\":\"Two.\"}}", wide.collect::<String>());
+    let long = |name: &str| format!(r#"{{"text":"Three.","{name}":"{}"}}"#, "x".repeat(200_000));
+    let lines = [
+        unused,
+        wide,
+        long("id"),
+        long("title"),
+        long("claim"),
+        long("date"),
+    ]
+    .join("\n");
+    let raws = read("a.jsonl", lines);
+    assert_eq!(
+        brief(&raws),
+        pairs(&[
+            ("a", "One."),
+            ("a.jsonl#2", "Malformed"),
+            ("a.jsonl#3", "TooLarge"),
+            ("a.jsonl#4", "TooLarge"),
+            ("a.jsonl#5", "TooLarge"),
+            ("a.jsonl#6", "TooLarge"),
+        ])
+    );
+    assert_eq!(message(&raws[1]), "line 2 has more than 65536 fields");
+    assert_eq!(message(&raws[3]), "its title has more than 100000 bytes");
+    assert!(raws[3].title.is_none());
+
+    let row = ",".repeat(10_000_000);
+    let raws = read("a.csv", format!("id,text\na,One.\n{row}\nb,Two.\n"));
+    assert_eq!(
+        brief(&raws),
+        pairs(&[("a", "One."), ("a.csv#3", "Malformed"), ("b", "Two.")])
+    );
+    assert_eq!(message(&raws[1]), "the row has more than 65536 cells");
+    let options = ReadOptions {
+        passthrough: true,
+        ..ReadOptions::default()
+    };
+    let line = format!(
+        r#"{{"id":"a","text":"One.","more":"{}"}}"#,
+        "x".repeat(5_000_000)
+    );
+    let raws = read_as("a.jsonl", line, &options);
+    assert_eq!(
+        message(&raws[0]),
+        "its part to pass through has more than 4000000 bytes"
+    );
+}
+
+#[test]
+fn fields_that_make_no_part_of_the_article_are_handed_on() {
+    let options = ReadOptions {
+        passthrough: true,
+        ..ReadOptions::default()
+    };
+    let line =
+        r#"{"id":["a",1],"title":{"en":"One"},"date":null,"text":"One.","claim":null,"url":7}"#;
+    let raws = read_as("a.jsonl", line, &options);
+    let fields = raws[0].fields.as_ref().unwrap();
+    assert_eq!(raws[0].id, "a.jsonl#1");
+    assert_eq!(
+        fields.0,
+        r#"{"claim":null,"date":null,"id":["a",1],"title":{"en":"One"},"url":7}"#
+    );
 }

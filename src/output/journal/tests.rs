@@ -89,6 +89,8 @@ fn article(id: usize, version: &str) -> Raw {
             ))),
         },
         fields: None,
+        file: 0,
+        ends_file: false,
     }
 }
 
