@@ -17,8 +17,6 @@ from evaluate import confusion, predict, scores
 from quantise import load_quantised
 from text import PlainTokenizer
 
-KINDS = ("articles", "families", "wire", "wire-more", "long-more", "fnc", "rte")
-
 
 def calibration_error(p, right, bins=10):
     """Mean gap between best score and share right, ten equal bins."""
@@ -36,7 +34,7 @@ def main():
     a = a.parse_args()
     torch.set_num_threads(a.threads)
     tok, model = PlainTokenizer(f"{a.folder}/tokenizer.json"), load_quantised(a.folder)
-    rows = [(x.kind, c, x, label) for x in load_articles(a.data, a.public, apart=True) if x.kind in KINDS for c, label, _ in x.claims]
+    rows = [(x.kind, c, x, label) for x in load_articles(a.data, a.public, apart=True) for c, label, _ in x.claims]
     answers = predict(model, tok, [(c, x.title, x.sentences) for _, c, x, _ in rows])
     logits = torch.tensor([s for s, _ in answers])
     gold = torch.tensor([label for *_, label in rows])

@@ -159,7 +159,7 @@ def from_fnc(folder, rng, counts):
         for r in rows[:want]:
             if r["body_id"] not in split:
                 split[r["body_id"]] = split_sentences(bodies[r["body_id"]])
-            out.append(dict(claim=r["claim"], title="", sentences=split[r["body_id"]][:14], label=label, gold=None))
+            out.append(dict(claim=r["claim"], title="", sentences=split[r["body_id"]][: rng.randint(5, 13)], label=label, gold=None))
     return out
 
 
@@ -374,8 +374,8 @@ TEASERS = ["{}", "{}", "{}", "Related: {}", "Read more: {}", "READ MORE: {}", "S
 TALK = re.compile(r"\b(talks?|negotiat|meet|summit|dialogue|delegat|discuss|truce|mediat|envoy|parley|round of|bargain)", re.I)
 
 # How often each article's claims come in an epoch, by where the article comes from.
-MAIN = {"articles": 0.7, "families": 0.45, "wire": 1, "grammar": 0.3, "extra": 1.8, "fnc": 0.9, "rte": 1.1, "wire-more": 1.8, "long-more": 1.2}
-PLAIN = {"articles": 0.45, "families": 0.25, "wire": 0.8, "grammar": 0.15, "extra": 1.5, "fnc": 0.9, "rte": 1.1, "wire-more": 1.8, "long-more": 1.3}
+MAIN = {"articles": 0.7, "families": 0.45, "wire": 1, "grammar": 0.3, "extra": 1.8, "fnc": 0.8, "rte": 1.1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.6}
+PLAIN = {"articles": 0.45, "families": 0.25, "wire": 0.8, "grammar": 0.15, "extra": 1.5, "fnc": 0.9, "rte": 1.1, "wire-more": 1.8, "long-more": 1.3, "web-more": 1.3, "contrast": 1.4}
 
 
 class Sampler:
@@ -464,12 +464,12 @@ class Sampler:
             last = rng.randrange(2, len(units))
             if units[last][1] == 0:
                 del units[last]
-        if len(units) > 14 and rng.random() < 0.5 * k:  # cut a long article short behind its evidence
+        if len(units) > 8 and rng.random() < 0.7 * k:  # cut a long article short behind its evidence
             last = max((i for i, (_, m) in enumerate(units) if m == 1), default=0)
-            units = units[: rng.randint(max(10, last + 1), max(len(units), last + 1))] if last + 1 < len(units) else units
+            units = units[: max(rng.randint(7, 14), last + 1)]
         x = rng.random()
-        if x < 0.14 * k:  # bury in background
-            much = rng.choice((60, 120, 200, 300, 400)) if x < 0.11 * k else rng.choice((700, 1200, 2000))
+        if x < 0.09 * k:  # bury in background
+            much = rng.choice((60, 100, 150, 200, 300)) if x < 0.08 * k else rng.choice((600, 1000, 2000))
             fill = self.fill(much)
             cut = rng.choice((0, len(fill) // 2, len(fill) // 3, len(fill)))
             units = [(s, 0) for s in fill[:cut]] + units + [(s, 0) for s in fill[cut:]]
@@ -499,8 +499,8 @@ class Sampler:
                 often = rate
                 if a.kind in ("articles", "families") and (claim == DEFAULT or n == 0):
                     often = 1.5 * rate  # the default claim is rare on long articles
-                if label == 3 and claim != DEFAULT and a.kind not in ("long-more", "wire-more"):
-                    often *= 0.65
+                if label == 3 and claim != DEFAULT and a.kind not in ("long-more", "wire-more", "web-more"):
+                    often *= 0.4 if a.kind in ("fnc", "rte") and TALK.search(claim) else 0.65
                 for _ in range(self.times(often)):
                     out.append(self.example(a, claim, label, gold))
             if a.kind not in ("fnc", "rte") and self.rng.random() < 0.2 * rate:
@@ -511,14 +511,17 @@ class Sampler:
         return out
 
 
+CALIBRATION = ("articles", "families", "wire", "wire-more", "long-more", "web-more", "fnc", "rte")  # kinds of which some are kept apart
+
+
 def load_articles(folder, public, apart=False):
     """Everything of our own that is trained on; or, with `apart`, the one in 20 that is kept for calibration."""
     out = from_articles(f"{folder}/articles.jsonl") + from_families(f"{folder}/families.jsonl") + from_wire(f"{folder}/wire.jsonl")
-    for kind in ("extra", "grammar", "wire-more", "long-more"):
+    for kind in ("extra", "contrast", "grammar", "wire-more", "long-more", "web-more"):
         for path in sorted(glob.glob(f"{folder}/{kind}*.jsonl")):
             out += from_extra(path, kind)
     for path in sorted(glob.glob(f"{folder}/fnc-*.jsonl")):
         out += from_fnc_labels(path, f"{public}/fnc-1")
     for path in sorted(glob.glob(f"{folder}/rte-*.jsonl")):
         out += from_rte_labels(path, f"{public}/rte.jsonl")
-    return [a for a in out if held_out(a.key) == apart]
+    return [a for a in out if (a.kind in CALIBRATION and held_out(a.key)) == apart]

@@ -184,7 +184,7 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, m
             if x >= eight_bit_from and not eight:
                 model.simulate_int8()
                 eight = True
-            factor = min(1.0, (step + 1) / max(1, 0.08 * total)) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * x)))
+            factor = min(1.0, (step + 1) / max(1, min(60, 0.08 * total))) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * x)))
             for g in opt.param_groups:
                 g["lr"] = g["base"] * factor
             packed = pack([ws for _, ws, _ in batch], 256, device=args.device)
