@@ -103,6 +103,10 @@ def hostile(a, folder):
         ("blank.txt", b" \n" * 5_000_000),
         ("nested.json", b'{"text":' * 300_000),
         ("quote.csv", b'id,text\n1,"' + b"The talks open. " * 100_000),
+        ("array.jsonl", b'{"id":"many","text":"The talks open on Monday.","n":[' + b"1," * 29_000_000 + b"1]}\n"),
+        ("wide.csv", b"id,text\n" + b"," * 60_000_000 + b"\n"),
+        ("fields.jsonl", b'{"text":"The talks open on Monday."' + b"".join(b',"%d":1' % n for n in range(4_000_000)) + b"}\n"),
+        ("title.jsonl", b'{"title":"' + b"Talks " * 3_000_000 + b'","id":"' + b"x" * 20_000_000 + b'","text":"The talks open on Monday."}\n'),
     ]
     # Bytes that lie on the disk once; the others are links to them.
     stock = os.path.join(folder, "stock")
@@ -145,7 +149,7 @@ def hostile(a, folder):
     child.returncode = os.waitstatus_to_exitcode(status)
     print(f"hostile: {made} articles and {kinds} hostile files, {answered} of {expected} records in {time.time() - begun:.1f} s, exit {child.returncode}")
     print(f"  peak memory {usage.ru_maxrss / 1024:.0f} MB; longest wait for a record {longest:.1f} s ({slowest}); {errors}")
-    return answered == expected and usage.ru_maxrss < 400 * 1024 and longest < 20
+    return answered == expected and usage.ru_maxrss < 400 * 1024 and longest < 20 and child.returncode == 1
 
 
 def disk(a, folder):
@@ -167,7 +171,7 @@ def disk(a, folder):
         again = subprocess.run([*command, "-o", out, "--resume"], stderr=subprocess.DEVNULL)
         same = open(out, "rb").read() == all_
         print(f"  with room: exit {again.returncode}, the same bytes: {same}")
-        return ended.returncode == 3 and valid and same
+        return ended.returncode == 3 and again.returncode == 0 and valid and same
     finally:
         subprocess.run(["umount", small], check=True)
 
@@ -190,7 +194,8 @@ def folder(a, place):
         child.returncode = os.waitstatus_to_exitcode(status)
         peaks[count] = usage.ru_maxrss / 1024
         print(f"folder: {count} files in {time.time() - begun:.1f} s, peak memory {peaks[count]:.0f} MB, exit {child.returncode}")
-    return True
+    # Flat: the names of one folder at a time are in memory, no more.
+    return child.returncode == 0 and peaks[a.articles] < peaks[1000] * 1.2 + 10
 
 
 def main():

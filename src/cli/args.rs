@@ -18,8 +18,8 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   tidings classify articles/                        label a folder of articles
-  tidings classify *.jsonl -o labels.jsonl          … of JSON Lines, into a file
-  tidings classify *.jsonl -o labels.jsonl --resume … going on where a run was ended
+  tidings classify articles/ -o labels.jsonl        … into a file
+  tidings classify news.jsonl.gz -o labels.csv --resume    … going on where a run was ended
   cat page.html | tidings classify -                … from a pipe
   tidings classify news/ --claim \"Talks between A and B are imminent.\"
   tidings eval labelled.jsonl                       how right is it? accuracy, F1, calibration, evidence
@@ -88,6 +88,9 @@ pub struct Classify {
     pub input: Input,
 
     /// Answer only the N-th of M parts of the articles, so that M runs share one input; the parts together are the whole
+    ///
+    /// A record's part is told by its bytes, that of a file which is one article by its path below the folder named: the same on every
+    /// machine.
     #[arg(long, value_name = "N/M", help_heading = "Input")]
     pub shard: Option<Shard>,
 

@@ -259,6 +259,31 @@ fn an_output_cut_at_any_byte_goes_on_to_the_same_bytes() {
 }
 
 #[test]
+fn a_page_of_zeros_in_the_middle_is_answered_again() {
+    let fixture = Fixture::new();
+    let (whole, log) = fixture.undisturbed("broken");
+    for at in [0, 1, whole.len() / 2, whole.len() - 600] {
+        let mut output = whole.clone();
+        output[at..at + 500].fill(0);
+        fs::write(fixture.place(), &output).unwrap();
+        fs::write(Journal::log_of(&fixture.place()), &log).unwrap();
+        fixture.resume("broken").unwrap();
+        assert_eq!(fixture.output(), whole, "zeros at {at}");
+    }
+}
+
+#[test]
+fn a_log_that_a_second_try_left_is_not_taken_for_anothers() {
+    let fixture = Fixture::new();
+    let (_, stale) = fixture.undisturbed("mended");
+    let (whole, _) = fixture.undisturbed("broken");
+    let retry = fixture.folder.path().join("out.jsonl.retry.run");
+    fs::write(&retry, &stale[..stale.len() / 2]).unwrap();
+    fixture.resume("broken").unwrap();
+    assert_eq!(fixture.output(), whole);
+}
+
+#[test]
 fn errors_are_tried_again_and_nothing_else() {
     let fixture = Fixture::new();
     let (mended, _) = fixture.undisturbed("mended");
