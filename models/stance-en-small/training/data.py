@@ -374,8 +374,8 @@ TEASERS = ["{}", "{}", "{}", "Related: {}", "Read more: {}", "READ MORE: {}", "S
 TALK = re.compile(r"\b(talks?|negotiat|meet|summit|dialogue|delegat|discuss|truce|mediat|envoy|parley|round of|bargain)", re.I)
 
 # How often each article's claims come in an epoch, by where the article comes from.
-MAIN = {"articles": 0.7, "families": 0.45, "wire": 1, "grammar": 0.3, "extra": 1.8, "fnc": 0.8, "rte": 1.1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.6}
-PLAIN = {"articles": 0.45, "families": 0.25, "wire": 0.8, "grammar": 0.15, "extra": 1.5, "fnc": 0.9, "rte": 1.1, "wire-more": 1.8, "long-more": 1.3, "web-more": 1.3, "contrast": 1.4}
+MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.6}
+PLAIN = {"articles": 0.4, "families": 0.2, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.4}
 
 
 class Sampler:

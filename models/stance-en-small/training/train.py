@@ -89,16 +89,18 @@ def loss_of(e, s, batch, evidence_weight, smoothing):
     return out
 
 
-def groups(model, lr, head_lr, decay, weight_decay):
-    """Parameter groups: lower layers learn slower, the word embeddings not at all, no decay for norms and biases."""
+def groups(model, lr, head_lr, decay, weight_decay, frozen=0):
+    """Parameter groups: lower layers learn slower, the word embeddings not at all, no decay for norms and biases.
+    With `frozen` so many of the lowest layers and all embeddings stay as they are, which saves a quarter of the time for two."""
     depth = model.config["num_hidden_layers"]
     out = {}
     for name, p in model.named_parameters():
-        if "word_embeddings" in name:
-            p.requires_grad = False
+        layer = int(name.split(".")[3]) if name.startswith("encoder.encoder.layer.") else None
+        p.requires_grad = not ("word_embeddings" in name or frozen and (name.startswith("encoder.embeddings.") or layer is not None and layer < frozen))
+        if not p.requires_grad:
             continue
-        if name.startswith("encoder.encoder.layer."):
-            rate = lr * decay ** (depth - 1 - int(name.split(".")[3]))
+        if layer is not None:
+            rate = lr * decay ** (depth - 1 - layer)
         elif name.startswith("encoder.embeddings."):
             rate = lr * decay**depth
         else:
@@ -137,7 +139,7 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, m
     From the share `eight_bit_from` of the way on, 8-bit arithmetic is simulated.
     """
     path = f"{args.work}/{name}.pt"
-    opt = torch.optim.AdamW(groups(model, lr, head_lr, args.layer_decay, 0.01), betas=(0.9, 0.98), fused=args.device == "cpu")
+    opt = torch.optim.AdamW(groups(model, lr, head_lr, args.layer_decay, 0.01, args.frozen if name != "warm" else 0), betas=(0.9, 0.98), fused=args.device == "cpu")
     average = Average(model, args.average)
     epoch0 = step = done = spent = 0
     if os.path.exists(path):
@@ -244,6 +246,7 @@ def main():
     a.add_argument("--lr", type=float, default=2e-4)
     a.add_argument("--head-lr", type=float, default=5e-4)
     a.add_argument("--layer-decay", type=float, default=0.9)
+    a.add_argument("--frozen", type=int, default=0, help="lowest layers that are not trained after the warm start")
     a.add_argument("--dropout", type=float, default=0.1)
     a.add_argument("--average", type=float, default=0.995)
     a.add_argument("--evidence-weight", type=float, default=0.7)
