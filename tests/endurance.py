@@ -13,6 +13,7 @@ import argparse
 import gzip
 import io
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -78,14 +79,11 @@ def bomb(prefix, size):
     return gzip.compress(prefix) + block * (size // (64 << 20))
 
 
-def hostile(a, folder):
-    """Every twentieth article is hostile; each is answered, memory stays bounded, nothing holds the run up."""
+def write_shapes(stock):
+    """One file of each hostile shape."""
     rng = random.Random(11)
     long = " ".join(article(n) for n in range(400))
     big = (long * (50_000_000 // len(long) + 1))[:50_000_000]
-    files = os.path.join(folder, "in")
-    os.mkdir(files)
-    made, kinds, part, file = 0, 0, 0, None
     shapes = [
         ("empty.txt", b""),
         ("binary.txt", bytes(rng.randrange(256) for _ in range(100_000))),
@@ -108,12 +106,23 @@ def hostile(a, folder):
         ("fields.jsonl", b'{"text":"The talks open on Monday."' + b"".join(b',"%d":1' % n for n in range(4_000_000)) + b"}\n"),
         ("title.jsonl", b'{"title":"' + b"Talks " * 3_000_000 + b'","id":"' + b"x" * 20_000_000 + b'","text":"The talks open on Monday."}\n'),
     ]
-    # Bytes that lie on the disk once; the others are links to them.
-    stock = os.path.join(folder, "stock")
-    os.mkdir(stock)
     for name, content in shapes:
         with open(os.path.join(stock, name), "wb") as f:
             f.write(content)
+
+
+def hostile(a, folder):
+    """Every twentieth article is hostile; each is answered, memory stays bounded, nothing holds the run up."""
+    files, stock = os.path.join(folder, "in"), os.path.join(folder, "stock")
+    os.mkdir(files)
+    os.mkdir(stock)
+    # In a process of its own: the peak of this one's memory would count as that of the program which it starts.
+    writer = multiprocessing.get_context("spawn").Process(target=write_shapes, args=(stock,))
+    writer.start()
+    writer.join()
+    # Bytes that lie on the disk once; the others are links to them.
+    names = sorted(os.listdir(stock))
+    made, kinds, part = 0, 0, 0
     hostiles = a.articles // 20
     each = 500
     expected = 0
@@ -127,7 +136,7 @@ def hostile(a, folder):
                 expected += 1
         for _ in range(each // 19):
             if kinds < hostiles:
-                name, _ = shapes[kinds % len(shapes)]
+                name = names[kinds % len(names)]
                 os.link(os.path.join(stock, name), os.path.join(here, f"b{kinds:06}.{name}"))
                 expected += 2 if name == "bomb.jsonl.gz" else 1
                 kinds += 1
