@@ -239,6 +239,7 @@ def main():
     a.add_argument("--until", choices=["warm", "main", "plain"], default="plain", help="stop after this stage")
     a.add_argument("--epochs", type=int, default=4, help="epochs of the main stage, of --share of the examples each")
     a.add_argument("--share", type=float, default=0.5)
+    a.add_argument("--plain-share", type=float, default=1.0, help="share of the examples in each plain run")
     a.add_argument("--minutes", type=float, nargs=3, default=[0, 0, 0], help="at most so long for warm, main and each plain run; 0: no limit")
     a.add_argument("--check", action="store_true", help="measure the dev files after each epoch, not only after each stage")
     a.add_argument("--fnc", type=int, nargs=4, default=[3000, 840, 3000, 2500], help="examples per label")
@@ -254,6 +255,7 @@ def main():
     a.add_argument("--eight-bit-from", type=float, default=0.5, help="share of the main stage from which 8-bit arithmetic is simulated")
     a.add_argument("--plain-lr", type=float, nargs="*", default=[8e-5, 1.2e-4], help="last stage: one run for each rate, then their average")
     a.add_argument("--mix-fnc", type=int, nargs=4, default=[250, 300, 250, 250])
+    a.add_argument("--plain-fnc", type=int, nargs=4, default=[300, 150, 450, 400])
     a.add_argument("--mix-rte", type=int, default=800)
     a.add_argument("--real", help="dev files, measured after each epoch, never trained on")
     a.add_argument("--hard")
@@ -278,10 +280,11 @@ def main():
         rng = random.Random(a.seed * 100 + (80 if plain else 50) + epoch)
         articles = load_articles(a.data, a.public)
         bodies = [text for k, text in fnc_bodies(f"{a.public}/fnc-1").items() if not held_out(f"fnc {k}")]
-        share = 1.0 if plain else a.share
+        share = a.plain_share if plain else a.share
         out = Sampler(articles, rng, bodies, {k: v * share for k, v in (PLAIN if plain else MAIN).items()}).epoch()
         rte = from_rte(f"{a.public}/rte.jsonl")
-        out += from_fnc(f"{a.public}/fnc-1", rng, [int(share * n) for n in a.mix_fnc]) + rng.sample(rte, int(share * a.mix_rte))
+        fnc = a.plain_fnc if plain else a.mix_fnc
+        out += from_fnc(f"{a.public}/fnc-1", rng, [int(share * n) for n in fnc]) + rng.sample(rte, int(share * a.mix_rte))
         rng.shuffle(out)
         return out
 
