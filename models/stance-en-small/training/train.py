@@ -22,7 +22,7 @@ import model as network
 from data import MAIN, PLAIN, Sampler, fnc_bodies, from_fnc, from_rte, held_out, load_articles
 from evaluate import measure, tasks
 from model import load_base, pack
-from quantise import write_folder
+from quantise import load_quantised, write_folder
 from text import PlainTokenizer, windows
 
 
@@ -235,6 +235,8 @@ def main():
     a.add_argument("--device", default="cpu")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--start", help="model folder whose weights replace the warm start")
+    a.add_argument("--plain-main", action="store_true", help="the main stage, too, at the rates of the plain one")
     a.add_argument("--warm-epochs", type=int, default=1)
     a.add_argument("--until", choices=["warm", "main", "plain"], default="plain", help="stop after this stage")
     a.add_argument("--epochs", type=int, default=4, help="epochs of the main stage, of --share of the examples each")
@@ -276,11 +278,11 @@ def main():
         rng.shuffle(out)
         return out
 
-    def own(epoch, plain=False):
+    def own(epoch, plain=a.plain_main):
         rng = random.Random(a.seed * 100 + (80 if plain else 50) + epoch)
         articles = load_articles(a.data, a.public)
         bodies = [text for k, text in fnc_bodies(f"{a.public}/fnc-1").items() if not held_out(f"fnc {k}")]
-        share = a.plain_share if plain else a.share
+        share = a.share if plain == a.plain_main else a.plain_share
         out = Sampler(articles, rng, bodies, {k: v * share for k, v in (PLAIN if plain else MAIN).items()}).epoch()
         rte = from_rte(f"{a.public}/rte.jsonl")
         fnc = a.plain_fnc if plain else a.mix_fnc
@@ -288,7 +290,9 @@ def main():
         rng.shuffle(out)
         return out
 
-    if a.warm_epochs:
+    if a.start:
+        model.load_state_dict(load_quantised(a.start, int8=False).state_dict())
+    elif a.warm_epochs:
         run_stage("warm", model, tok, a.warm_epochs, public, a, a.lr, a.head_lr, {}, a.minutes[0])
     if a.until == "warm":
         return
