@@ -1,5 +1,4 @@
-//! The float parts of an encoder, written so that the compiler vectorises them and, but for the attention products, which are the
-//! `gemm` crate's, every processor computes the same bytes.
+//! The float parts of an encoder but for attention, written so that the compiler vectorises them and every processor computes the same bytes.
 //!
 //! Each loop is compiled for several instruction sets by [`multiversion`], which picks one at run time; what it calls is
 //! `inline(always)`, so that it is compiled along.
@@ -12,6 +11,8 @@ use rayon::prelude::*;
 
 /// Lanes of a sum: one 512-bit register.
 const LANES: usize = 16;
+/// Added to a float of less than 2²² it rounds it to a whole number, ties to even, which then stands in the last bits.
+pub(super) const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³
 /// Rows of a task.
 const TASK_ROWS: usize = 64;
 
@@ -38,7 +39,9 @@ fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     let clamped = x.max(-87.0);
-    let n = (clamped * std::f32::consts::LOG2_E).round_ties_even();
+    // The last bits of `shifted` are the nearest whole number: a conversion would not vectorise.
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = clamped - n * 0.693_359_4 - n * -2.121_944_4e-4;
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_199_9e-3;
@@ -47,7 +50,7 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 5e-1;
     let p = p * r * r + r + 1.0;
-    let scaled = p * f32::from_bits(((n as i32 + 127) << 23) as u32);
+    let scaled = p * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if x < -87.0 { 0.0 } else { scaled }
 }
 
@@ -201,113 +204,8 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
-/// Self-attention of packed windows, each attending to itself alone: no padding, no mask.
-///
-/// `qkv` is `[tokens][3 · width]` (query, key, value side by side), `lengths` the windows' token counts in order, and the
-/// result `[tokens][width]`: `softmax(Q Kᵀ / √d) V` for each of `heads` heads of `d = width / heads`.
-pub fn attention(qkv: &[f32], lengths: &[usize], heads: usize, width: usize) -> Vec<f32> {
-    let mut out = vec![0f32; lengths.iter().sum::<usize>() * width];
-    // One task is a few query rows of one window: disjoint pieces of `out`, small enough that one article feeds every thread.
-    let mut tasks = Vec::new();
-    let (mut rest, mut start) = (&mut out[..], 0);
-    for &length in lengths {
-        for first in (0..length).step_by(TASK_ROWS) {
-            let rows = TASK_ROWS.min(length - first);
-            let (piece, tail) = rest.split_at_mut(rows * width);
-            rest = tail;
-            tasks.push((
-                &qkv[start * 3 * width..][..length * 3 * width],
-                first,
-                piece,
-            ));
-        }
-        start += length;
-    }
-    tasks
-        .into_par_iter()
-        .for_each(|(window, first, out)| attend(window, first, heads, width, out));
-    out
-}
-
-/// Rows `first..` of one window's attention, as many as fit `out`.
-///
-/// The products' shapes depend on the window alone, so that the matrix library takes the same path in any batch.
-fn attend(window: &[f32], first: usize, heads: usize, width: usize, out: &mut [f32]) {
-    let line = 3 * width;
-    let tokens = window.len() / line;
-    let rows = out.len() / width;
-    let depth = width / heads;
-    let mut scores = vec![0f32; rows * tokens];
-    for head in 0..heads {
-        let at = head * depth;
-        let queries = (&window[first * line + at..], line, 1);
-        let keys = (&window[width + at..], 1, line);
-        let values = (&window[2 * width + at..], line, 1);
-        product((rows, tokens, depth), queries, keys, (&mut scores, tokens));
-        attention_softmax(&mut scores, tokens, 1.0 / (depth as f32).sqrt());
-        product(
-            (rows, depth, tokens),
-            (&scores, tokens, 1),
-            values,
-            (&mut out[at..], width),
-        );
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn attention_softmax(scores: &mut [f32], tokens: usize, scale: f32) {
-    for row in scores.chunks_exact_mut(tokens) {
-        for s in row.iter_mut() {
-            *s *= scale;
-        }
-        softmax_row(row);
-    }
-}
-
-/// `c = a · b` of `[m][k]` and `[k][n]` on this thread; each matrix with the strides of its rows and columns, `c`'s columns adjacent.
-fn product(
-    (m, n, k): (usize, usize, usize),
-    (a, a_row, a_column): (&[f32], usize, usize),
-    (b, b_row, b_column): (&[f32], usize, usize),
-    (c, c_row): (&mut [f32], usize),
-) {
-    let last = |rows: usize, row: usize, columns: usize, column: usize| {
-        (rows - 1) * row + (columns - 1) * column
-    };
-    assert!(m > 0 && n > 0 && k > 0);
-    assert!(last(m, a_row, k, a_column) < a.len() && last(k, b_row, n, b_column) < b.len());
-    assert!(last(m, c_row, n, 1) < c.len() && c_row >= n);
-    // SAFETY: every index `row * stride + column * stride` of the three matrices is in bounds, checked above, and rows of `c` do
-    // not overlap.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            c_row as isize,
-            false,
-            a.as_ptr(),
-            a_column as isize,
-            a_row as isize,
-            b.as_ptr(),
-            b_column as isize,
-            b_row as isize,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -344,59 +242,6 @@ mod tests {
         assert!((sigmoid(2.0) + sigmoid(-2.0) - 1.0).abs() < 1e-6);
         assert_eq!(sigmoid(1e9), 1.0);
         assert_eq!(sigmoid(-1e9), 0.0);
-    }
-
-    fn naive_attention(qkv: &[f32], tokens: usize, heads: usize, width: usize) -> Vec<f32> {
-        let depth = width / heads;
-        let cell = |t: usize, part: usize, h: usize, d: usize| {
-            f64::from(qkv[t * 3 * width + part * width + h * depth + d])
-        };
-        let mut out = vec![0f32; tokens * width];
-        for h in 0..heads {
-            for i in 0..tokens {
-                let scores: Vec<f64> = (0..tokens)
-                    .map(|j| {
-                        let dot: f64 = (0..depth)
-                            .map(|d| cell(i, 0, h, d) * cell(j, 1, h, d))
-                            .sum();
-                        (dot / (depth as f64).sqrt()).exp()
-                    })
-                    .collect();
-                let total: f64 = scores.iter().sum();
-                for d in 0..depth {
-                    let v: f64 = (0..tokens)
-                        .map(|j| scores[j] / total * cell(j, 2, h, d))
-                        .sum();
-                    out[i * width + h * depth + d] = v as f32;
-                }
-            }
-        }
-        out
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
-        #[test]
-        fn a_packed_window_equals_the_window_alone_and_the_definition(
-            lengths in prop::collection::vec(1usize..70, 1..4), heads in 1usize..4, depth in 1usize..20, seed in any::<u32>(),
-        ) {
-            let width = heads * depth;
-            let tokens: usize = lengths.iter().sum();
-            let qkv: Vec<f32> = (0..tokens * 3 * width)
-                .map(|i| ((i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) >> 8) as f32 / 8e6 - 1.0)
-                .collect();
-            let together = attention(&qkv, &lengths, heads, width);
-            let mut start = 0;
-            for length in lengths {
-                let alone_qkv = &qkv[start * 3 * width..][..length * 3 * width];
-                let alone = attention(alone_qkv, &[length], heads, width);
-                prop_assert_eq!(&alone[..], &together[start * width..][..length * width]);
-                for (a, b) in alone.iter().zip(naive_attention(alone_qkv, length, heads, width)) {
-                    prop_assert!((a - b).abs() < 1e-5);
-                }
-                start += length;
-            }
-        }
     }
 
     #[test]

@@ -7,6 +7,8 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::float::ROUND;
+
 /// Outputs in a packed block: one 512-bit register of 32-bit sums.
 const BLOCK: usize = 16;
 /// Inputs that one dot-product instruction takes for each output.
@@ -197,28 +199,45 @@ impl Int8Linear {
                 );
                 let sums = &mut sums[..lines.len() * blocks];
                 dot(&lines, weights, sums);
-                for (tile_row, sums) in sums.chunks_exact(blocks).enumerate() {
-                    let row = first_row + tile_row;
-                    let from = first_block * BLOCK;
-                    let to = self.outputs.min(from + blocks * BLOCK);
-                    let y = &mut y[row * self.outputs..][from..to];
-                    self.finish(sums, rows.scales[row], from, y);
-                }
+                let (from, to) = (first_block * BLOCK, (first_block + blocks) * BLOCK);
+                let columns = Columns {
+                    shift: &self.shift[from..to],
+                    scales: &self.scales[from..to],
+                    bias: &self.bias[from..to],
+                };
+                let scales = &rows.scales[first_row..][..lines.len()];
+                let y = &mut y[first_row * self.outputs..];
+                finish(sums, scales, columns, (from, self.outputs), y);
             }
         }
     }
+}
 
-    /// Integers back to floats: `(sum - shift) · (row scale · weight scale) + bias`.
-    fn finish(&self, sums: &[Sums], row_scale: f32, from: usize, y: &mut [f32]) {
-        for (b, (sums, y)) in sums.iter().zip(y.chunks_mut(BLOCK)).enumerate() {
-            let at = from + b * BLOCK;
-            let shift = &self.shift[at..at + BLOCK];
-            let scales = &self.scales[at..at + BLOCK];
-            let bias = &self.bias[at..at + BLOCK];
-            let lanes = sums.iter().zip(shift).zip(scales).zip(bias);
-            for (y, (((sum, shift), scale), bias)) in y.iter_mut().zip(lanes) {
-                *y = (sum - shift) as f32 * (row_scale * scale) + bias;
-            }
+/// What turns the sums of some outputs back to floats.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    shift: &'a [i32],
+    scales: &'a [f32],
+    bias: &'a [f32],
+}
+
+/// Integers back to floats: `(sum - shift) · (row scale · weight scale) + bias`, for a tile of rows that begins at output `from` of
+/// `outputs`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn finish(
+    sums: &[Sums],
+    row_scales: &[f32],
+    columns: Columns<'_>,
+    (from, outputs): (usize, usize),
+    y: &mut [f32],
+) {
+    let blocks = columns.bias.len() / BLOCK;
+    let tile = sums.chunks_exact(blocks).zip(row_scales);
+    for ((sums, row_scale), y) in tile.zip(y.chunks_exact_mut(outputs)) {
+        let lanes = columns.shift.iter().zip(columns.scales).zip(columns.bias);
+        let sums = sums.as_flattened().iter();
+        for ((y, sum), ((shift, scale), bias)) in y[from..].iter_mut().zip(sums).zip(lanes) {
+            *y = (sum - shift) as f32 * (row_scale * scale) + bias;
         }
     }
 }
@@ -261,8 +280,9 @@ fn quantise_rows(x: &[f32], inputs: usize, bytes: &mut [u8], scales: &mut [f32])
         *scale = if top > 0.0 { top / 127.0 } else { 1.0 };
         let s = *scale;
         for (b, v) in bytes.iter_mut().zip(x) {
-            // Only an infinity leaves the range, and a NaN becomes 0: any input stays a byte.
-            *b = ((v / s).round_ties_even().clamp(-127.0, 127.0) as i32 + 128) as u8;
+            // Rounded by the addition, because a conversion would not vectorise. Only an infinity leaves the range: any input stays a byte.
+            let rounded = (v / s).clamp(-127.0, 127.0) + ROUND;
+            *b = rounded.to_bits().wrapping_add(128) as u8;
         }
     }
 }

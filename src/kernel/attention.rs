@@ -1,0 +1,383 @@
+//! Self-attention of packed windows, each attending to itself alone: no padding, no mask.
+//!
+//! A task is up to 64 query rows of one window, and a query row is a lane: the scores are laid out `[keys][rows]`, so that each step
+//! (products, maximum, exponential, sum) goes straight down the lanes, nothing is ever summed across them, and a row's result does not
+//! depend on which rows stand beside it. The matrix of scores of one head fits the cache that is next to the processor.
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::float::exp;
+
+/// Lanes of one 512-bit register.
+const LANES: usize = 16;
+/// Query rows of a task.
+const ROWS: usize = 4 * LANES;
+/// Rows of the left matrix that are multiplied in one go.
+const TILE: usize = 4;
+
+/// `softmax(Q Kᵀ / √d) V` for each of `heads` heads of `d = width / heads`: `qkv` is `[tokens][3 · width]` (query, key, value side by
+/// side), `lengths` the windows' token counts in order, and the result `[tokens][width]`.
+pub fn attention(qkv: &[f32], lengths: &[usize], heads: usize, width: usize) -> Vec<f32> {
+    let product = best_product();
+    let mut out = vec![0f32; lengths.iter().sum::<usize>() * width];
+    // Disjoint pieces of `out`, small enough that one article feeds every thread.
+    let mut tasks = Vec::new();
+    let (mut rest, mut start) = (&mut out[..], 0);
+    for &length in lengths {
+        let window = &qkv[start * 3 * width..][..length * 3 * width];
+        for first in (0..length).step_by(ROWS) {
+            let rows = ROWS.min(length - first);
+            let (piece, tail) = rest.split_at_mut(rows * width);
+            rest = tail;
+            tasks.push((window, first, piece));
+        }
+        start += length;
+    }
+    tasks
+        .into_par_iter()
+        .for_each(|(window, first, out)| attend(product, window, first, heads, width, out));
+    out
+}
+
+/// Rows `first..` of one window's attention, as many as fit `out`.
+fn attend(
+    product: Product,
+    window: &[f32],
+    first: usize,
+    heads: usize,
+    width: usize,
+    out: &mut [f32],
+) {
+    let line = 3 * width;
+    let tokens = window.len() / line;
+    let rows = out.len() / width;
+    let lanes = rows.next_multiple_of(LANES);
+    let depth = width / heads;
+    let scale = 1.0 / (depth as f32).sqrt();
+    let mut queries = vec![0f32; depth * lanes];
+    let mut scores = vec![0f32; tokens * lanes];
+    let mut values = vec![0f32; depth * lanes];
+    let mut sums = [0f32; ROWS];
+    for head in 0..heads {
+        let at = head * depth;
+        let lines = window[first * line..].chunks_exact(line).take(rows);
+        for (row, line) in lines.enumerate() {
+            for (queries, q) in queries.chunks_exact_mut(lanes).zip(&line[at..]) {
+                queries[row] = q * scale;
+            }
+        }
+        let keys = Strided::new(&window[width + at..], (tokens, line), (depth, 1));
+        product(keys, &queries, lanes, &mut scores);
+        exp_down(&mut scores, lanes, &mut sums);
+        let weighed = Strided::new(&window[2 * width + at..], (depth, 1), (tokens, line));
+        product(weighed, &scores, lanes, &mut values);
+        for (row, out) in out.chunks_exact_mut(width).enumerate() {
+            let scale = 1.0 / sums[row];
+            for (values, out) in values.chunks_exact(lanes).zip(&mut out[at..]) {
+                *out = values[row] * scale;
+            }
+        }
+    }
+}
+
+/// `e^(s - max)` down each lane of `scores` `[keys][lanes]`, and its sum.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn exp_down(scores: &mut [f32], lanes: usize, sums: &mut [f32; ROWS]) {
+    let mut tops = [f32::NEG_INFINITY; ROWS];
+    *sums = [0.0; ROWS];
+    for row in scores.chunks_exact(lanes) {
+        for (top, s) in tops.iter_mut().zip(row) {
+            *top = if *s > *top { *s } else { *top };
+        }
+    }
+    for row in scores.chunks_exact_mut(lanes) {
+        for ((s, top), sum) in row.iter_mut().zip(&tops).zip(sums.iter_mut()) {
+            *s = exp(*s - *top);
+            *sum += *s;
+        }
+    }
+}
+
+/// A matrix that lies in a larger one.
+#[derive(Clone, Copy)]
+struct Strided<'a> {
+    values: &'a [f32],
+    rows: usize,
+    row: usize,
+    columns: usize,
+    column: usize,
+}
+
+impl<'a> Strided<'a> {
+    /// Its rows and columns, each with the distance from one to the next. Every element is inside `values`.
+    fn new(
+        values: &'a [f32],
+        (rows, row): (usize, usize),
+        (columns, column): (usize, usize),
+    ) -> Self {
+        assert!(rows > 0 && columns > 0);
+        assert!((rows - 1) * row + (columns - 1) * column < values.len());
+        Self {
+            values,
+            rows,
+            row,
+            columns,
+            column,
+        }
+    }
+}
+
+/// `c = a · b`, where `b` is `[a.columns][lanes]` and `c` `[a.rows][lanes]`; `lanes` is 16, 32, 48 or 64. Each element is one sum, from the
+/// first column to the last, each product rounded before it is added: fused multiply-add would round differently where a processor lacks it.
+type Product = fn(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]);
+
+fn best_product() -> Product {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            return x86::product_avx512;
+        }
+        if is_x86_feature_detected!("avx2") {
+            return x86::product_avx2;
+        }
+    }
+    product_portable
+}
+
+fn product_portable(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]) {
+    for (i, c) in c.chunks_exact_mut(lanes).enumerate().take(a.rows) {
+        c.fill(0.0);
+        for (k, b) in b.chunks_exact(lanes).enumerate().take(a.columns) {
+            let a = a.values[i * a.row + k * a.column];
+            for (c, b) in c.iter_mut().zip(b) {
+                *c += a * b;
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    #![allow(clippy::needless_range_loop)]
+
+    use std::arch::x86_64::*;
+
+    use super::*;
+
+    fn check(a: Strided<'_>, b: &[f32], lanes: usize, c: &[f32]) {
+        assert!(lanes.is_multiple_of(LANES) && (LANES..=ROWS).contains(&lanes));
+        assert!(b.len() >= a.columns * lanes && c.len() >= a.rows * lanes);
+    }
+
+    pub(super) fn product_avx512(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]) {
+        check(a, b, lanes, c);
+        // SAFETY: the feature was detected, and the sizes are checked.
+        unsafe {
+            match lanes / LANES {
+                1 => rows_avx512::<1>(a, b, c),
+                2 => rows_avx512::<2>(a, b, c),
+                3 => rows_avx512::<3>(a, b, c),
+                _ => rows_avx512::<4>(a, b, c),
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    unsafe fn rows_avx512<const N: usize>(a: Strided<'_>, b: &[f32], c: &mut [f32]) {
+        let mut row = 0;
+        while row + TILE <= a.rows {
+            // SAFETY: as the caller's, for rows that are there.
+            unsafe { tile_avx512::<TILE, N>(a, row, b, c) };
+            row += TILE;
+        }
+        while row < a.rows {
+            // SAFETY: as above.
+            unsafe { tile_avx512::<1, N>(a, row, b, c) };
+            row += 1;
+        }
+    }
+
+    /// `M` rows of `16 N` lanes.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    unsafe fn tile_avx512<const M: usize, const N: usize>(
+        a: Strided<'_>,
+        row: usize,
+        b: &[f32],
+        c: &mut [f32],
+    ) {
+        // Indexed, not iterated: so the compiler keeps them in registers.
+        let mut sums = [[_mm512_setzero_ps(); N]; M];
+        // SAFETY: rows `row..row + M` and all columns of `a` are inside its values, `b` has `a.columns` rows and `c` `a.rows`, each of
+        // `16 N` lanes.
+        unsafe {
+            let (a_start, mut b) = (a.values.as_ptr().add(row * a.row), b.as_ptr());
+            for k in 0..a.columns {
+                let mut right = [_mm512_setzero_ps(); N];
+                for n in 0..N {
+                    right[n] = _mm512_loadu_ps(b.add(n * LANES));
+                }
+                b = b.add(N * LANES);
+                for m in 0..M {
+                    let left = _mm512_set1_ps(*a_start.add(m * a.row + k * a.column));
+                    for n in 0..N {
+                        sums[m][n] = _mm512_add_ps(sums[m][n], _mm512_mul_ps(left, right[n]));
+                    }
+                }
+            }
+            let c = c.as_mut_ptr().add(row * N * LANES);
+            for m in 0..M {
+                for n in 0..N {
+                    _mm512_storeu_ps(c.add((m * N + n) * LANES), sums[m][n]);
+                }
+            }
+        }
+    }
+
+    pub(super) fn product_avx2(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]) {
+        check(a, b, lanes, c);
+        for column in (0..lanes).step_by(LANES) {
+            let mut row = 0;
+            while row + TILE <= a.rows {
+                // SAFETY: the features were detected, and the sizes are checked.
+                unsafe { tile_avx2::<TILE>(a, row, &b[column..], lanes, &mut c[column..]) };
+                row += TILE;
+            }
+            while row < a.rows {
+                // SAFETY: as above.
+                unsafe { tile_avx2::<1>(a, row, &b[column..], lanes, &mut c[column..]) };
+                row += 1;
+            }
+        }
+    }
+
+    /// `M` rows of 16 lanes, in two registers.
+    #[target_feature(enable = "avx2")]
+    unsafe fn tile_avx2<const M: usize>(
+        a: Strided<'_>,
+        row: usize,
+        b: &[f32],
+        lanes: usize,
+        c: &mut [f32],
+    ) {
+        let mut sums = [[_mm256_setzero_ps(); 2]; M];
+        // SAFETY: rows `row..row + M` and all columns of `a` are inside its values; 16 lanes from the start of `b` and `c` are inside each
+        // of their rows.
+        unsafe {
+            let a_start = a.values.as_ptr().add(row * a.row);
+            for k in 0..a.columns {
+                let right = b.as_ptr().add(k * lanes);
+                let right = [
+                    _mm256_loadu_ps(right),
+                    _mm256_loadu_ps(right.add(LANES / 2)),
+                ];
+                for m in 0..M {
+                    let left = _mm256_set1_ps(*a_start.add(m * a.row + k * a.column));
+                    for n in 0..2 {
+                        sums[m][n] = _mm256_add_ps(sums[m][n], _mm256_mul_ps(left, right[n]));
+                    }
+                }
+            }
+            for m in 0..M {
+                let c = c.as_mut_ptr().add((row + m) * lanes);
+                _mm256_storeu_ps(c, sums[m][0]);
+                _mm256_storeu_ps(c.add(LANES / 2), sums[m][1]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn naive_attention(qkv: &[f32], tokens: usize, heads: usize, width: usize) -> Vec<f32> {
+        let depth = width / heads;
+        let cell = |t: usize, part: usize, h: usize, d: usize| {
+            f64::from(qkv[t * 3 * width + part * width + h * depth + d])
+        };
+        let mut out = vec![0f32; tokens * width];
+        for h in 0..heads {
+            for i in 0..tokens {
+                let scores: Vec<f64> = (0..tokens)
+                    .map(|j| {
+                        let dot: f64 = (0..depth)
+                            .map(|d| cell(i, 0, h, d) * cell(j, 1, h, d))
+                            .sum();
+                        (dot / (depth as f64).sqrt()).exp()
+                    })
+                    .collect();
+                let total: f64 = scores.iter().sum();
+                for d in 0..depth {
+                    let v: f64 = (0..tokens)
+                        .map(|j| scores[j] / total * cell(j, 2, h, d))
+                        .sum();
+                    out[i * width + h * depth + d] = v as f32;
+                }
+            }
+        }
+        out
+    }
+
+    /// Numbers in [-1, 1) without a pattern.
+    fn numbers(n: usize, seed: u32) -> Vec<f32> {
+        let number = |i: u32| i.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 8;
+        (0..n as u32)
+            .map(|i| number(i) as f32 / 8e6 - 1.0)
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn a_packed_window_equals_the_window_alone_and_the_definition(
+            lengths in prop::collection::vec(1usize..150, 1..4), heads in 1usize..4, depth in 1usize..40, seed in any::<u32>(),
+        ) {
+            let width = heads * depth;
+            let tokens: usize = lengths.iter().sum();
+            let qkv = numbers(tokens * 3 * width, seed);
+            let together = attention(&qkv, &lengths, heads, width);
+            let mut start = 0;
+            for length in lengths {
+                let alone_qkv = &qkv[start * 3 * width..][..length * 3 * width];
+                let alone = attention(alone_qkv, &[length], heads, width);
+                prop_assert_eq!(&alone[..], &together[start * width..][..length * width]);
+                for (a, b) in alone.iter().zip(naive_attention(alone_qkv, length, heads, width)) {
+                    prop_assert!((a - b).abs() < 1e-5);
+                }
+                start += length;
+            }
+        }
+
+        #[test]
+        fn every_path_gives_the_same_bytes(rows in 1usize..70, columns in 1usize..40, blocks in 1usize..=4, seed in any::<u32>()) {
+            let lanes = blocks * LANES;
+            let left = numbers(rows * (columns + 3), seed);
+            let mut paths: Vec<Product> = vec![product_portable];
+            #[cfg(target_arch = "x86_64")]
+            {
+                if is_x86_feature_detected!("avx2") {
+                    paths.push(x86::product_avx2);
+                }
+                if is_x86_feature_detected!("avx512f") {
+                    paths.push(x86::product_avx512);
+                }
+            }
+            for (a_rows, a_columns) in [((rows, columns + 3), (columns, 1)), ((columns, 1), (rows, columns + 3))] {
+                let a = Strided::new(&left, a_rows, a_columns);
+                let b = numbers(a.columns * lanes, !seed);
+                let products: Vec<Vec<f32>> = paths.iter().map(|product| {
+                    let mut c = vec![f32::NAN; a.rows * lanes];
+                    product(a, &b, lanes, &mut c);
+                    c
+                }).collect();
+                for product in &products {
+                    prop_assert_eq!(product, &products[0]);
+                }
+            }
+        }
+    }
+}
