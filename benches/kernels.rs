@@ -29,15 +29,17 @@ fn kernels(c: &mut Criterion) {
         .collect();
     for isa in Isa::available() {
         let (scales, bias) = (vec![0.01; INNER], vec![0.0; INNER]);
+        let mut y = vec![0.0; TOKENS * INNER];
         if let Some(layer) = Int8Linear::with_isa(&weight, scales, bias, WIDTH, INNER, isa) {
             c.bench_function(&format!("int8 {TOKENS}x{WIDTH}x{INNER} {isa:?}"), |b| {
-                b.iter(|| layer.forward(&x, |_| ()));
+                b.iter(|| layer.forward(&x, &mut y, |_, _| ()));
             });
         }
     }
     let qkv = numbers(TOKENS * 3 * WIDTH);
+    let mut attended = vec![0.0; TOKENS * WIDTH];
     c.bench_function("attention 8x256", |b| {
-        b.iter(|| attention(&qkv, &[256; 8], 12, WIDTH))
+        b.iter(|| attention(&qkv, &[256; 8], 12, &mut attended))
     });
     let mut inner = numbers(TOKENS * INNER);
     c.bench_function("gelu 2048x1536", |b| b.iter(|| gelu(&mut inner)));

@@ -1,8 +1,8 @@
 //! Self-attention of packed windows, each attending to itself alone: no padding, no mask.
 //!
 //! A task is up to 64 query rows of one window, and a query row is a lane: the scores are laid out `[keys][rows]`, so that each step
-//! (products, maximum, exponential, sum) goes straight down the lanes, nothing is ever summed across them, and a row's result does not
-//! depend on which rows stand beside it. The matrix of scores of one head fits the cache that is next to the processor.
+//! (product, maximum, exponential, sum) goes straight down the lanes, nothing is ever summed across them, and a row's result does not
+//! depend on which rows stand beside it. The scores of one head stay in the processor's second cache.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -17,13 +17,13 @@ const ROWS: usize = 4 * LANES;
 const TILE: usize = 4;
 
 /// `softmax(Q Kᵀ / √d) V` for each of `heads` heads of `d = width / heads`: `qkv` is `[tokens][3 · width]` (query, key, value side by
-/// side), `lengths` the windows' token counts in order, and the result `[tokens][width]`.
-pub fn attention(qkv: &[f32], lengths: &[usize], heads: usize, width: usize) -> Vec<f32> {
+/// side), `lengths` the windows' token counts in order, and the result `out` `[tokens][width]`.
+pub fn attention(qkv: &[f32], lengths: &[usize], heads: usize, out: &mut [f32]) {
+    let width = out.len() / lengths.iter().sum::<usize>().max(1);
     let product = best_product();
-    let mut out = vec![0f32; lengths.iter().sum::<usize>() * width];
     // Disjoint pieces of `out`, small enough that one article feeds every thread.
     let mut tasks = Vec::new();
-    let (mut rest, mut start) = (&mut out[..], 0);
+    let (mut rest, mut start) = (out, 0);
     for &length in lengths {
         let window = &qkv[start * 3 * width..][..length * 3 * width];
         for first in (0..length).step_by(ROWS) {
@@ -36,8 +36,22 @@ pub fn attention(qkv: &[f32], lengths: &[usize], heads: usize, width: usize) -> 
     }
     tasks
         .into_par_iter()
-        .for_each(|(window, first, out)| attend(product, window, first, heads, width, out));
-    out
+        .for_each_init(Scratch::default, |scratch, (window, first, out)| {
+            attend(product, window, first, (heads, width), out, scratch);
+        });
+}
+
+/// Memory of a thread, kept from task to task.
+#[derive(Default)]
+struct Scratch {
+    /// `[d][rows]`
+    queries: Vec<f32>,
+    /// `[tokens][rows]`
+    scores: Vec<f32>,
+    /// `[tokens][d]`
+    values: Vec<f32>,
+    /// `[rows][d]`
+    weighed: Vec<f32>,
 }
 
 /// Rows `first..` of one window's attention, as many as fit `out`.
@@ -45,19 +59,16 @@ fn attend(
     product: Product,
     window: &[f32],
     first: usize,
-    heads: usize,
-    width: usize,
+    (heads, width): (usize, usize),
     out: &mut [f32],
+    scratch: &mut Scratch,
 ) {
     let line = 3 * width;
-    let tokens = window.len() / line;
-    let rows = out.len() / width;
+    let (tokens, rows, depth) = (window.len() / line, out.len() / width, width / heads);
     let lanes = rows.next_multiple_of(LANES);
-    let depth = width / heads;
     let scale = 1.0 / (depth as f32).sqrt();
-    let mut queries = vec![0f32; depth * lanes];
-    let mut scores = vec![0f32; tokens * lanes];
-    let mut values = vec![0f32; depth * lanes];
+    let queries = sized(&mut scratch.queries, depth * lanes);
+    let scores = sized(&mut scratch.scores, tokens * lanes);
     let mut sums = [0f32; ROWS];
     for head in 0..heads {
         let at = head * depth;
@@ -68,17 +79,39 @@ fn attend(
             }
         }
         let keys = Strided::new(&window[width + at..], (tokens, line), (depth, 1));
-        product(keys, &queries, lanes, &mut scores);
-        exp_down(&mut scores, lanes, &mut sums);
-        let weighed = Strided::new(&window[2 * width + at..], (depth, 1), (tokens, line));
-        product(weighed, &scores, lanes, &mut values);
-        for (row, out) in out.chunks_exact_mut(width).enumerate() {
-            let scale = 1.0 / sums[row];
-            for (values, out) in values.chunks_exact(lanes).zip(&mut out[at..]) {
-                *out = values[row] * scale;
+        product(keys, queries, lanes, scores);
+        exp_down(scores, lanes, &mut sums);
+        let weights = Strided::new(scores, (rows, 1), (tokens, lanes));
+        // Here the values' dimensions are the lanes.
+        for from in (at..at + depth).step_by(ROWS) {
+            let part = ROWS.min(at + depth - from);
+            let lanes = part.next_multiple_of(LANES);
+            let values = sized(&mut scratch.values, tokens * lanes);
+            for (values, line) in values
+                .chunks_exact_mut(lanes)
+                .zip(window.chunks_exact(line))
+            {
+                values[..part].copy_from_slice(&line[2 * width + from..][..part]);
+            }
+            let weighed = sized(&mut scratch.weighed, rows * lanes);
+            product(weights, values, lanes, weighed);
+            let rows = out.chunks_exact_mut(width).zip(weighed.chunks_exact(lanes));
+            for ((out, weighed), sum) in rows.zip(&sums) {
+                let scale = 1.0 / sum;
+                for (out, weighed) in out[from..][..part].iter_mut().zip(weighed) {
+                    *out = weighed * scale;
+                }
             }
         }
     }
+}
+
+/// The first `length` elements of a buffer that grows to it.
+fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    &mut buffer[..length]
 }
 
 /// `e^(s - max)` down each lane of `scores` `[keys][lanes]`, and its sum.
@@ -339,11 +372,16 @@ mod tests {
             let width = heads * depth;
             let tokens: usize = lengths.iter().sum();
             let qkv = numbers(tokens * 3 * width, seed);
-            let together = attention(&qkv, &lengths, heads, width);
+            let attention = |qkv: &[f32], lengths: &[usize]| {
+                let mut out = vec![f32::NAN; qkv.len() / 3];
+                super::attention(qkv, lengths, heads, &mut out);
+                out
+            };
+            let together = attention(&qkv, &lengths);
             let mut start = 0;
             for length in lengths {
                 let alone_qkv = &qkv[start * 3 * width..][..length * 3 * width];
-                let alone = attention(alone_qkv, &[length], heads, width);
+                let alone = attention(alone_qkv, &[length]);
                 prop_assert_eq!(&alone[..], &together[start * width..][..length * width]);
                 for (a, b) in alone.iter().zip(naive_attention(alone_qkv, length, heads, width)) {
                     prop_assert!((a - b).abs() < 1e-5);

@@ -117,15 +117,8 @@ fn softmax_row(x: &mut [f32]) {
 }
 
 /// Layer normalisation of `x + residual` in place, row by row of `gamma.len()`, with `gamma`, `beta` and `eps`.
-pub fn add_layer_norm(x: &mut [f32], residual: &[f32], gamma: &[f32], beta: &[f32], eps: f32) {
-    let width = gamma.len();
-    x.par_chunks_mut(TASK_ROWS * width)
-        .zip(residual.par_chunks(TASK_ROWS * width))
-        .for_each(|(x, residual)| add_layer_norm_rows(x, residual, gamma, beta, eps));
-}
-
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn add_layer_norm_rows(x: &mut [f32], residual: &[f32], gamma: &[f32], beta: &[f32], eps: f32) {
+pub fn add_layer_norm(x: &mut [f32], residual: &[f32], gamma: &[f32], beta: &[f32], eps: f32) {
     let width = gamma.len();
     for (x, residual) in x.chunks_exact_mut(width).zip(residual.chunks_exact(width)) {
         for (x, r) in x.iter_mut().zip(residual) {

@@ -3,10 +3,10 @@
 //! Devlin et al. 2018 (arXiv 1810.04805); tensor names and arithmetic as in Hugging Face transformers' `BertModel`
 //! (`modeling_bert.py`), post-norm, GELU by the error function. Query, key and value are one product.
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_transformers::models::bert::Config;
 
-use super::ops::{self, Activation, LayerNorm, Linear};
+use super::ops::{self, LayerNorm, Linear};
 use super::weights::{Matrix, Weights};
 use super::{Encoder, Window};
 use crate::error::Result;
@@ -32,6 +32,14 @@ struct Embeddings {
     positions: Vec<f32>,
     types: Vec<f32>,
     norm: LayerNorm,
+}
+
+/// Memory for the results within a layer, which all layers use.
+struct Room {
+    qkv: Tensor,
+    attended: Tensor,
+    between: Tensor,
+    out: Tensor,
 }
 
 struct Layer {
@@ -64,8 +72,16 @@ impl Encoder for Bert {
     fn encode(&self, windows: &[&Window]) -> Result<Vec<f32>> {
         let lengths: Vec<usize> = windows.iter().map(|w| w.ids.len()).collect();
         let mut x = self.embeddings.forward(windows)?;
+        let (tokens, width) = x.dims2()?;
+        let room = |width| Tensor::zeros((tokens, width), DType::F32, x.device());
+        let room = Room {
+            qkv: room(3 * width)?,
+            attended: room(width)?,
+            between: room(width)?,
+            out: room(width)?,
+        };
         for layer in &self.layers {
-            x = layer.forward(&x, &lengths)?;
+            x = layer.forward(&x, &lengths, &room)?;
         }
         Ok(x.flatten_all()?.to_vec1()?)
     }
@@ -170,16 +186,16 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        let qkv = self.qkv.forward(x, lengths, Activation::None)?;
-        let attended = ops::attention(&qkv, lengths, self.heads)?;
-        let attended = self
+    fn forward(&self, x: &Tensor, lengths: &[usize], room: &Room) -> Result<Tensor> {
+        let qkv = self.qkv.forward(x, lengths, &room.qkv)?;
+        let attended = ops::attention(&qkv, lengths, self.heads, &room.attended)?;
+        let sum = (&attended, x);
+        let norm = &self.attention_norm;
+        let x = self
             .attention_out
-            .forward(&attended, lengths, Activation::None)?;
-        let x = self.attention_norm.add(attended, x)?;
-        let inner = self.up.forward(&x, lengths, Activation::Gelu)?;
-        let out = self.down.forward(&inner, lengths, Activation::None)?;
-        Ok(self.norm.add(out, &x)?)
+            .add_norm(sum, norm, lengths, &room.between)?;
+        let layers = (&self.up, &self.down, &self.norm);
+        Ok(ops::feed_forward(layers, &x, lengths, &room.out)?)
     }
 }
 

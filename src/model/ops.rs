@@ -1,6 +1,8 @@
 //! Layers over packed tokens `[tokens][width]` as candle operations: the CPU's kernels enter here, another device's would too.
+//!
+//! They write into `room`, memory of the result's shape that serves all layers: asking the system for more costs as much as a product.
 
-use candle_core::{CpuStorage, CustomOp1, InplaceOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor};
 
 use super::weights::Matrix;
 use crate::kernel::{self, Int8Linear};
@@ -16,15 +18,6 @@ pub enum Linear {
         /// Bias `[outputs]`.
         bias: Tensor,
     },
-}
-
-/// What follows a product at once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// GELU by the error function.
-    Gelu,
 }
 
 impl Linear {
@@ -50,10 +43,13 @@ impl Linear {
         }
     }
 
-    /// Applies the layer to all windows; `lengths` are their token counts.
-    pub fn forward(&self, x: &Tensor, lengths: &[usize], activation: Activation) -> Result<Tensor> {
+    /// Applies the layer to all windows, into `room` where it can; `lengths` are their token counts.
+    pub fn forward(&self, x: &Tensor, lengths: &[usize], room: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Int8(linear) => x.apply_op1_no_bwd(&Int8Op { linear, activation }),
+            Self::Int8(linear) => {
+                room.inplace_op2(x, &Int8Op(linear))?;
+                Ok(room.clone())
+            }
             Self::Float { weight, bias } => {
                 // Window by window: a float product may round differently when the row count changes.
                 let mut start = 0;
@@ -62,40 +58,120 @@ impl Linear {
                     pieces.push(x.narrow(0, start, length)?.matmul(weight)?);
                     start += length;
                 }
-                let y = Tensor::cat(&pieces, 0)?.broadcast_add(bias)?;
-                match activation {
-                    Activation::None => Ok(y),
-                    Activation::Gelu => y.gelu_erf(),
-                }
+                Tensor::cat(&pieces, 0)?.broadcast_add(bias)
             }
+        }
+    }
+
+    /// `norm(self(x) + residual)`, otherwise as [`Linear::forward`].
+    pub fn add_norm(
+        &self,
+        (x, residual): (&Tensor, &Tensor),
+        norm: &LayerNorm,
+        lengths: &[usize],
+        room: &Tensor,
+    ) -> Result<Tensor> {
+        match self {
+            Self::Int8(linear) => {
+                room.inplace_op3(x, residual, &Int8AddNormOp { linear, norm })?;
+                Ok(room.clone())
+            }
+            Self::Float { .. } => norm.add(self.forward(x, lengths, room)?, residual),
         }
     }
 }
 
-struct Int8Op<'a> {
-    linear: &'a Int8Linear,
-    activation: Activation,
+/// `norm(down(gelu(up(x))) + x)`, otherwise as [`Linear::forward`].
+pub fn feed_forward(
+    (up, down, norm): (&Linear, &Linear, &LayerNorm),
+    x: &Tensor,
+    lengths: &[usize],
+    room: &Tensor,
+) -> Result<Tensor> {
+    if let (Linear::Int8(up), Linear::Int8(down)) = (up, down) {
+        room.inplace_op2(x, &FeedForwardOp { up, down, norm })?;
+        return Ok(room.clone());
+    }
+    let inner = up.forward(x, lengths, room)?.gelu_erf()?;
+    norm.add(down.forward(&inner, lengths, room)?, x)
 }
 
-impl CustomOp1 for Int8Op<'_> {
+struct Int8Op<'a>(&'a Int8Linear);
+
+impl InplaceOp2 for Int8Op<'_> {
     fn name(&self) -> &'static str {
         "int8-linear"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = floats(storage, layout)?;
-        let y = match self.activation {
-            Activation::None => self.linear.forward(x, |_| ()),
-            Activation::Gelu => self.linear.forward(x, kernel::gelu),
-        };
-        let rows = y.len() / self.linear.outputs();
-        Ok((CpuStorage::F32(y), (rows, self.linear.outputs()).into()))
+    fn cpu_fwd(
+        &self,
+        y: &mut CpuStorage,
+        y_layout: &Layout,
+        x: &CpuStorage,
+        x_layout: &Layout,
+    ) -> Result<()> {
+        let y = floats_mut(y, y_layout)?;
+        self.0.forward(floats(x, x_layout)?, y, |_, _| ());
+        Ok(())
     }
 }
 
-/// Self-attention within each window: `qkv` is `[tokens][3 · width]`, the result `[tokens][width]`.
-pub fn attention(qkv: &Tensor, lengths: &[usize], heads: usize) -> Result<Tensor> {
-    qkv.apply_op1_no_bwd(&AttentionOp { lengths, heads })
+struct Int8AddNormOp<'a> {
+    linear: &'a Int8Linear,
+    norm: &'a LayerNorm,
+}
+
+impl InplaceOp3 for Int8AddNormOp<'_> {
+    fn name(&self) -> &'static str {
+        "int8-linear-add-norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        y: &mut CpuStorage,
+        y_layout: &Layout,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        residual: &CpuStorage,
+        residual_layout: &Layout,
+    ) -> Result<()> {
+        let residual = floats(residual, residual_layout)?;
+        let y = floats_mut(y, y_layout)?;
+        let tail = |first, y: &mut [f32]| self.norm.add_rows(first, y, residual);
+        self.linear.forward(floats(x, x_layout)?, y, tail);
+        Ok(())
+    }
+}
+
+struct FeedForwardOp<'a> {
+    up: &'a Int8Linear,
+    down: &'a Int8Linear,
+    norm: &'a LayerNorm,
+}
+
+impl InplaceOp2 for FeedForwardOp<'_> {
+    fn name(&self) -> &'static str {
+        "int8-feed-forward"
+    }
+
+    fn cpu_fwd(
+        &self,
+        y: &mut CpuStorage,
+        y_layout: &Layout,
+        x: &CpuStorage,
+        x_layout: &Layout,
+    ) -> Result<()> {
+        let (x, y) = (floats(x, x_layout)?, floats_mut(y, y_layout)?);
+        let tail = |first, y: &mut [f32]| self.norm.add_rows(first, y, x);
+        Int8Linear::feed_forward(self.up, self.down, x, y, tail);
+        Ok(())
+    }
+}
+
+/// Self-attention within each window, into `room`: `qkv` is `[tokens][3 · width]`, the result `[tokens][width]`.
+pub fn attention(qkv: &Tensor, lengths: &[usize], heads: usize, room: &Tensor) -> Result<Tensor> {
+    room.inplace_op2(qkv, &AttentionOp { lengths, heads })?;
+    Ok(room.clone())
 }
 
 struct AttentionOp<'a> {
@@ -103,16 +179,21 @@ struct AttentionOp<'a> {
     heads: usize,
 }
 
-impl CustomOp1 for AttentionOp<'_> {
+impl InplaceOp2 for AttentionOp<'_> {
     fn name(&self) -> &'static str {
         "packed-attention"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (tokens, wide) = layout.shape().dims2()?;
-        let qkv = floats(storage, layout)?;
-        let y = kernel::attention(qkv, self.lengths, self.heads, wide / 3);
-        Ok((CpuStorage::F32(y), (tokens, wide / 3).into()))
+    fn cpu_fwd(
+        &self,
+        y: &mut CpuStorage,
+        y_layout: &Layout,
+        qkv: &CpuStorage,
+        qkv_layout: &Layout,
+    ) -> Result<()> {
+        let (qkv, y) = (floats(qkv, qkv_layout)?, floats_mut(y, y_layout)?);
+        kernel::attention(qkv, self.lengths, self.heads, y);
+        Ok(())
     }
 }
 
@@ -128,9 +209,15 @@ pub struct LayerNorm {
 
 impl LayerNorm {
     /// Normalises `x + residual`, in the memory of `x`.
-    pub fn add(&self, x: Tensor, residual: &Tensor) -> Result<Tensor> {
+    fn add(&self, x: Tensor, residual: &Tensor) -> Result<Tensor> {
         x.inplace_op2(residual, self)?;
         Ok(x)
+    }
+
+    /// The same for some rows, which are `residual`'s from row `first` on.
+    fn add_rows(&self, first: usize, x: &mut [f32], residual: &[f32]) {
+        let residual = &residual[first * self.gamma.len()..][..x.len()];
+        kernel::add_layer_norm(x, residual, &self.gamma, &self.beta, self.eps);
     }
 }
 
@@ -146,17 +233,7 @@ impl InplaceOp2 for LayerNorm {
         residual: &CpuStorage,
         other: &Layout,
     ) -> Result<()> {
-        let residual = floats(residual, other)?;
-        let (CpuStorage::F32(x), Some((from, to))) = (x, layout.contiguous_offsets()) else {
-            candle_core::bail!("add-layer-norm takes contiguous f32");
-        };
-        kernel::add_layer_norm(
-            &mut x[from..to],
-            residual,
-            &self.gamma,
-            &self.beta,
-            self.eps,
-        );
+        self.add_rows(0, floats_mut(x, layout)?, floats(residual, other)?);
         Ok(())
     }
 }
@@ -164,6 +241,13 @@ impl InplaceOp2 for LayerNorm {
 fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     match (storage, layout.contiguous_offsets()) {
         (CpuStorage::F32(values), Some((from, to))) => Ok(&values[from..to]),
+        _ => candle_core::bail!("packed layers take contiguous f32"),
+    }
+}
+
+fn floats_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((from, to))) => Ok(&mut values[from..to]),
         _ => candle_core::bail!("packed layers take contiguous f32"),
     }
 }
