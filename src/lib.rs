@@ -17,10 +17,12 @@
 //! ```
 //!
 //! The flow, and where it lives: [`article`] (read, clean, split) → [`stance`] (windows, verdict) → [`model`] (encoder and heads,
-//! on [`kernel`]) → [`output`] (records), joined by [`pipeline`]; [`eval`] measures the answers against labels.
+//! on [`kernel`]) → [`output`] (records), joined by [`pipeline`]; [`eval`] measures the answers against labels,
+//! [`mod@bench`] how fast they come.
 
 pub mod article;
 pub mod batch;
+pub mod bench;
 pub mod error;
 pub mod eval;
 pub mod kernel;

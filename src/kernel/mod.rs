@@ -10,6 +10,7 @@
 mod attention;
 mod float;
 mod int8;
+pub mod peak;
 
 pub use attention::attention;
 pub use float::{add_layer_norm, dense, embed, exp, gelu, sigmoid, softmax};

@@ -23,7 +23,7 @@ pub use self::store::Files;
 pub use self::tokenizer::Tokenizer;
 
 use self::head::{Head, Pool};
-use self::weights::Weights;
+use self::weights::{Matrix, Weights};
 use crate::batch;
 use crate::error::{Error, Result};
 
@@ -80,6 +80,19 @@ pub enum Engine {
     Fake,
 }
 
+/// The size of an encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Layers.
+    pub layers: usize,
+    /// Width of a token's state.
+    pub width: usize,
+    /// Width between the two products of the feed-forward part.
+    pub inner: usize,
+    /// Whether the layers' products are computed in 8 bits; else in float.
+    pub int8: bool,
+}
+
 /// A loaded model.
 pub struct Model {
     manifest: Manifest,
@@ -91,7 +104,7 @@ enum Network {
     Real {
         encoder: Box<dyn Encoder>,
         head: Head,
-        width: usize,
+        shape: Shape,
     },
     Fake,
 }
@@ -122,7 +135,10 @@ impl Model {
             Engine::Float => Box::new(bert(bert::Arithmetic::Float)?),
             Engine::Reference => Box::new(reference::Reference::load(&weights, &config)?),
         };
-        let head = Head::load(&weights, config.hidden_size)?;
+        let (width, inner) = (config.hidden_size, config.intermediate_size);
+        let head = Head::load(&weights, width)?;
+        let up = "encoder.layer.0.intermediate.dense.weight";
+        let int8 = matches!(weights.matrix(up, inner, width)?, Matrix::Int8 { .. });
         weights.finish()?;
         Ok(Self {
             manifest,
@@ -130,7 +146,12 @@ impl Model {
             network: Network::Real {
                 encoder,
                 head,
-                width: config.hidden_size,
+                shape: Shape {
+                    layers: config.num_hidden_layers,
+                    width,
+                    inner,
+                    int8: int8 && engine == Engine::Native,
+                },
             },
         })
     }
@@ -138,6 +159,14 @@ impl Model {
     /// What the model is.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The size of the encoder; the fake model has none.
+    pub fn shape(&self) -> Option<Shape> {
+        match self.network {
+            Network::Real { shape, .. } => Some(shape),
+            Network::Fake => None,
+        }
     }
 
     /// The model's tokenizer.
@@ -166,7 +195,7 @@ impl Model {
         let Network::Real {
             encoder,
             head,
-            width,
+            shape: Shape { width, .. },
         } = &self.network
         else {
             return Ok(articles.iter().map(|windows| fake::read(windows)).collect());

@@ -1,0 +1,138 @@
+//! A run beside an earlier one: the ratio of their speeds, or what makes them no match.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::report::{Measured, Program, Report};
+use super::roofline::Peaks;
+use super::statistics::ratio;
+use crate::error::{Error, Result};
+use crate::eval::Estimate;
+
+/// A run beside an earlier one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The earlier program.
+    pub program: Program,
+    /// Seconds since 1970 when the earlier run began.
+    pub began: u64,
+    /// Each subject of this run beside its match in the earlier one.
+    pub subjects: Vec<Compared>,
+}
+
+/// A subject beside its match: above 1, it is faster than it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Articles a second from reading to records, now over then.
+    pub whole: Option<Estimate>,
+    /// Articles a second of the encoder alone, now over then.
+    pub encode: Option<Estimate>,
+    /// 8-bit products that the machine itself computed at best, now over then: far from 1, it was the machine that changed.
+    pub machine: Option<f64>,
+    /// The larger of the shares of the processors that others had, then and now.
+    pub others: Option<f64>,
+}
+
+impl Compared {
+    /// Whether the whole is slower by more than `percent`, and the interval leaves no doubt that it is slower at all.
+    pub fn regressed(&self, percent: f64) -> bool {
+        let slower = |whole: &Estimate| whole.value < 1.0 - percent / 100.0 && whole.high < 1.0;
+        self.whole.as_ref().is_some_and(slower)
+    }
+}
+
+/// Reads an exported run.
+///
+/// # Errors
+/// [`Error::Usage`] when it cannot be read, or is none.
+pub fn read(path: &Path) -> Result<Report> {
+    let fail = |what: String| Error::Usage(format!("baseline {}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+    let value: Value = serde_json::from_str(&text).map_err(|e| fail(e.to_string()))?;
+    match value.get("schema").and_then(Value::as_u64) {
+        Some(1) => {}
+        Some(other) => return Err(fail(format!("schema is {other}; this program reads 1"))),
+        None => return Err(fail("not a file of `tidings bench --export`".to_owned())),
+    }
+    serde_json::from_value(value).map_err(|e| fail(e.to_string()))
+}
+
+/// Sets `now` beside `then`.
+///
+/// # Errors
+/// [`Error::Usage`] that names the settings in which a subject differs from the likest one of the earlier run.
+pub fn compare(now: &Report, then: &Report, seed: u64) -> Result<Comparison> {
+    let subjects = now.subjects.iter().map(|subject| {
+        let candidates = then.subjects.iter();
+        let candidates = candidates.map(|other| (differences((now, subject), (then, other)), other));
+        match candidates.min_by_key(|(differences, _)| differences.len()) {
+            Some((differences, other)) if differences.is_empty() => {
+                Ok(Compared::new(subject, other, seed))
+            }
+            Some((differences, _)) => Err(Error::Usage(format!(
+                "the baseline is no match, it differs in:\n  {}\n(to compare models or engines, measure both with --interleave)",
+                differences.join("\n  ")
+            ))),
+            None => Err(Error::Usage("the baseline holds no subject".to_owned())),
+        }
+    });
+    Ok(Comparison {
+        subjects: subjects.collect::<Result<_>>()?,
+        program: then.program.clone(),
+        began: then.began,
+    })
+}
+
+impl Compared {
+    fn new(now: &Measured, then: &Measured, seed: u64) -> Self {
+        let peak = |of: &Measured| -> Option<Peaks> { Some(of.figures.roofline.as_ref()?.peaks) };
+        let others = [now, then].into_iter().filter_map(|m| m.figures.others);
+        Self {
+            whole: ratio(&now.whole_rates(), &then.whole_rates(), seed),
+            encode: ratio(&now.encode_rates(), &then.encode_rates(), seed),
+            machine: peak(now)
+                .zip(peak(then))
+                .map(|(now, then)| now.int8 / then.int8),
+            others: others.reduce(f64::max),
+        }
+    }
+}
+
+/// The settings in which two results differ, as `threads: 2, the baseline 1`.
+fn differences(now: (&Report, &Measured), then: (&Report, &Measured)) -> Vec<String> {
+    let settings = |(report, subject): (&Report, &Measured)| {
+        let mut all = match serde_json::to_value(&subject.settings) {
+            Ok(Value::Object(all)) => all,
+            _ => serde_json::Map::new(),
+        };
+        // The checksums say what texts and model are, wherever they lie.
+        if subject.settings.texts_sha256.is_some() {
+            all.remove("texts");
+        }
+        if subject.settings.weights.is_some() {
+            all.remove("model");
+        }
+        let machine = &report.machine;
+        all.insert("processor".into(), machine.processor.clone().into());
+        all.insert("cores".into(), machine.cores.into());
+        all.insert("features".into(), machine.features.join(" ").into());
+        all.insert("interleaved".into(), report.plan.interleaved.into());
+        all
+    };
+    let (now, then) = (settings(now), settings(then));
+    let show = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    now.iter()
+        .filter(|(name, value)| then.get(*name) != Some(value))
+        .map(|(name, value)| {
+            let name_for_people = name.replace('_', " ");
+            let (now, then) = (show(Some(value)), show(then.get(name)));
+            format!("{name_for_people}: {now}, the baseline {then}")
+        })
+        .collect()
+}
