@@ -3,6 +3,7 @@
 //! Results go to standard output, all else to standard error.
 
 pub mod args;
+mod bench;
 mod classify;
 mod destination;
 mod eval;
@@ -27,6 +28,8 @@ pub enum Outcome {
     SomeFailed,
     /// A signal ended the work; the exit code says which.
     Interrupted(u8),
+    /// What was measured is slower than it was.
+    Regressed,
     /// An error ended the work, and what was done is not lost: what to do next.
     Broken(Error, String),
 }
@@ -35,6 +38,7 @@ pub enum Outcome {
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Classify(args) => classify::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Models(args) => models::run(&args),
@@ -48,6 +52,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Ok(Outcome::Regressed) => ExitCode::from(4),
         Ok(Outcome::Interrupted(code)) => ExitCode::from(code),
         Ok(Outcome::Broken(error, hint)) => failed(&error, Some(&hint)),
         // The reader of our output has seen enough (`| head`).
