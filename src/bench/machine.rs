@@ -61,7 +61,7 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The features that our kernels or the `gemm` crate choose by.
+/// The features that our kernels choose by.
 fn features() -> Vec<String> {
     #[allow(unused_mut, reason = "none are known on other processors")]
     let mut found: Vec<&str> = Vec::new();
