@@ -28,6 +28,7 @@ pub mod model;
 pub mod output;
 pub mod pipeline;
 pub mod stance;
+pub mod summary;
 
 pub use error::{ArticleError, Error, Result};
 pub use model::{Device, Engine, Files, Model};

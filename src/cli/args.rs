@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidings::article::read::{InputFormat, ReadOptions, Shard};
 use tidings::model::store::EMBEDDED;
+use tidings::summary::Limits;
 use tidings::{Device, Engine, Files, Model};
 
 /// Reads news articles with a local transformer: where does each stand on a claim, and which sentences say so?
@@ -22,6 +23,8 @@ Examples:
   tidings classify news.jsonl.gz -o labels.csv --resume    … going on where a run was ended
   cat page.html | tidings classify -                … from a pipe
   tidings classify news/ --claim \"Talks between A and B are imminent.\"
+  tidings classify news/ --summary -o labels.jsonl  … with a summary in each record
+  tidings summarise page.html                       what does it say?
   tidings eval labelled.jsonl                       how right is it? accuracy, F1, calibration, evidence
   tidings extract page.html                         the text that the model would read
 
@@ -33,6 +36,9 @@ pub enum Command {
     /// Label articles: files, folders, globs or standard input in, one record for each article and claim out
     #[command(after_help = CLASSIFY_HELP)]
     Classify(Classify),
+    /// Print what one article says, in two or three of its own sentences
+    #[command(alias = "summarize", after_help = SUMMARISE_HELP)]
+    Summarise(Summarise),
     /// Measure the answers against labels: accuracy, F1, calibration, evidence, with intervals
     #[command(after_help = EVAL_HELP)]
     Eval(Eval),
@@ -97,6 +103,13 @@ pub struct Classify {
     /// Read articles in any language, though the model may not know it
     #[arg(long, help_heading = "Input")]
     pub any_language: bool,
+
+    /// Add to each record a summary: what the article says on the claim, in two or three of its own sentences
+    #[arg(long, help_heading = "Summary")]
+    pub summary: bool,
+
+    #[command(flatten)]
+    pub length: Length,
 
     /// Write to this file instead of standard output (`-`); its extension (.jsonl, .csv) decides the format
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -453,6 +466,64 @@ pub enum EvalFormat {
     Table,
     /// One JSON object, with every changed answer of a comparison
     Json,
+}
+
+const SUMMARISE_HELP: &str = "\
+Every sentence is copied from the article, none is rewritten. With --claim they are those that answer it; without,
+those that bear out the article's own title, or its first ones. `tidings summarize` does the same.
+
+Examples:
+  tidings summarise page.html
+  tidings summarise page.html --claim \"Talks are imminent.\" --json
+  cat article.txt | tidings summarise --sentences 1";
+
+#[derive(Args)]
+pub struct Summarise {
+    /// The article's file; `-` or nothing reads standard input
+    #[arg(value_name = "FILE")]
+    pub path: Option<String>,
+
+    /// Say what the article tells about this claim; without it, what the article is about
+    #[arg(long, value_name = "TEXT")]
+    pub claim: Option<String>,
+
+    #[command(flatten)]
+    pub length: Length,
+
+    /// Print the record instead: one JSON object with the place of each sentence in the text that `tidings extract` prints
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub input: Input,
+
+    /// Read an article in any language, though the model may not know it
+    #[arg(long, help_heading = "Input")]
+    pub any_language: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// How long a summary is.
+#[derive(Args)]
+pub struct Length {
+    /// Sentences of a summary, at most
+    #[arg(long, value_name = "N", default_value_t = Limits::default().sentences as u32, value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Summary")]
+    pub sentences: u32,
+
+    /// Words of a summary, at most, unless no sentence is short enough
+    #[arg(long, value_name = "N", default_value_t = Limits::default().words as u32, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Summary")]
+    pub max_words: u32,
+}
+
+impl From<&Length> for Limits {
+    fn from(length: &Length) -> Self {
+        Self {
+            sentences: length.sentences as usize,
+            words: length.max_words as usize,
+        }
+    }
 }
 
 #[derive(Args)]
