@@ -18,7 +18,7 @@ use self::context::Needs;
 pub struct Limits {
     /// Sentences at most.
     pub sentences: usize,
-    /// Words at most; a single sentence may have more when the article has no other that can stand alone.
+    /// Words at most; the sentence that decides is taken whole, even if it alone has more.
     pub words: usize,
 }
 
@@ -251,8 +251,10 @@ fn best(candidates: &[Candidate], limits: Limits) -> Vec<usize> {
         let additions = units.iter().enumerate().filter_map(|(i, unit)| {
             let added: Vec<usize> = unit.clone()?.filter(|j| !chosen.contains(j)).collect();
             let words = added.iter().chain(&chosen).map(|&j| candidates[j].words);
+            // The sentence that decides is taken whole, however long: a shorter one may say the opposite.
+            let short = words.sum::<usize>() <= limits.words;
             let fits = added.len() + chosen.len() <= limits.sentences
-                && words.sum::<usize>() <= limits.words;
+                && (short || chosen.is_empty() && added.len() == 1);
             let worth =
                 added.iter().map(|&j| candidates[j].worth).sum::<f32>() / added.len() as f32;
             let wanted = chosen.is_empty() || worth >= LEAST_WORTH;
@@ -260,21 +262,11 @@ fn best(candidates: &[Candidate], limits: Limits) -> Vec<usize> {
             (fits && wanted && fresh).then_some((worth, added))
         });
         // Of equals the first.
-        let next = additions.rev().max_by(|a, b| a.0.total_cmp(&b.0));
-        match next {
+        match additions.rev().max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((_, added)) => chosen.extend(added),
-            None => break,
+            None => return chosen.into_iter().collect(),
         }
     }
-    if chosen.is_empty() {
-        // Over the limit of words, but whole.
-        let alone = (0..candidates.len()).filter(|&i| units[i] == Some(i..i + 1));
-        let best = alone
-            .rev()
-            .max_by(|&a, &b| candidates[a].worth.total_cmp(&candidates[b].worth));
-        chosen.extend(best);
-    }
-    chosen.into_iter().collect()
 }
 
 /// Whether one sentence says the other again: most of its words, and a denial is not what it denies.

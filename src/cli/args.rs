@@ -512,7 +512,7 @@ pub struct Length {
     #[arg(long, value_name = "N", default_value_t = Limits::default().sentences as u32, value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Summary")]
     pub sentences: u32,
 
-    /// Words of a summary, at most, unless no sentence is short enough
+    /// Words of a summary, at most; the sentence that decides is taken whole, even if it alone has more
     #[arg(long, value_name = "N", default_value_t = Limits::default().words as u32, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Summary")]
     pub max_words: u32,
 }

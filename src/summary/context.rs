@@ -132,17 +132,20 @@ fn is_denying(word: &str) -> bool {
     stems.any(|stem| word.starts_with(stem))
 }
 
-/// Whether it is a denial of, or an objection to, what the sentence before it says.
+/// Whether it is a denial of what the sentence before it says, an objection to it, or a condition of it.
 fn denies_the_last(sentence: &str) -> bool {
     let all: Vec<String> = words(sentence).collect();
     let word = |i: usize| all.get(i).map_or("", String::as_str);
-    let opens = has(CONTRASTS, word(0)) || word(0) == "the" && has(SAID, word(1));
+    let opens = has(CONTRASTS, word(0))
+        || has(DEMONSTRATIVES, word(0))
+        || word(0) == "the" && has(SAID, word(1));
     // `denied it`, `dismissed those reports`.
     let denied = |i: usize| {
         has("it this them", word(i + 1))
             || has("the this that these those such", word(i + 1)) && has(SAID, word(i + 2))
     };
-    opens && denies(sentence) || (0..all.len()).any(|i| is_denying(word(i)) && denied(i))
+    opens && (denies(sentence) || all.iter().any(|word| has(LIMITS, word)))
+        || (0..all.len()).any(|i| is_denying(word(i)) && denied(i))
 }
 
 /// Whether something in it can only be understood from the sentence before.
@@ -173,34 +176,39 @@ fn unattributed(sentence: &str) -> bool {
 
 /// Whether a pronoun comes before anything that it could stand for.
 ///
-/// What it could stand for is a name, or a noun with its article, that no preposition governs: in `After a day in Esker he left`
-/// neither the day nor Esker is he. Nor are plurals.
+/// What it could stand for is a name, or a noun with its article; for a person no plural, and none that a preposition governs: in
+/// `After a day in Esker he left` neither the day nor Esker is he. Nor does the phrase count that the sentence opens with.
 fn dangles(sentence: &str) -> bool {
-    let (mut one, mut any) = (false, false);
+    let (mut person, mut thing) = (false, false);
+    // The preposition that governs the words in hand, and its place.
+    let mut governor = None;
     let mut last = String::new();
     for (i, raw) in raw_words(sentence).enumerate() {
         let word = raw.to_lowercase();
         let stem = word.split(['\'', '’']).next().unwrap_or_default();
-        let person = has("he she him his her himself herself", stem);
         if has(PRONOUNS, stem) {
-            let known = if person { one } else { any };
+            let known = match has(PERSONAL, stem) {
+                true => person,
+                false => thing,
+            };
             return !known && !(stem == "it" && expletive(sentence, i));
         }
-        let governed = has(PREPOSITIONS, &last);
         let opening = is_function_word(&word) || word.ends_with("ing") || word.ends_with("ed");
         let name = raw.starts_with(char::is_uppercase)
             && !(i == 0 && opening)
             && !has(DAYS, &word)
-            && !is_month(raw)
-            && !governed;
+            && !is_month(raw);
         if name || has(ARTICLES, &last) {
-            any = true;
-            one |= !stem.ends_with('s');
+            thing |= governor != Some(0);
+            person |= governor.is_none() && !stem.ends_with('s');
         }
-        // The preposition governs the noun behind the article too.
-        if !(governed && has(ARTICLES, &word)) {
-            last = word;
-        }
+        governor = match governor {
+            _ if has(PREPOSITIONS, &word) => Some(i),
+            // `in the long`, `in East`: the noun is still to come.
+            Some(at) if has(ARTICLES, &word) => Some(at),
+            _ => None,
+        };
+        last = word;
     }
     false
 }
@@ -270,6 +278,7 @@ fn has(list: &str, word: &str) -> bool {
 
 const PRONOUNS: &str =
     "he she it they him her them his its their hers theirs himself herself itself themselves";
+const PERSONAL: &str = "he she him his her hers himself herself";
 const DEMONSTRATIVES: &str = "this that these those such both neither another others";
 /// Objections.
 const CONTRASTS: &str = "but however yet nevertheless nonetheless still instead not nor";
@@ -293,6 +302,8 @@ const DENIALS: &str = "no not never none nobody nothing nowhere neither nor with
 /// Beginnings of verbs that say no.
 const DENYING: &str = "denie deny dismiss reject refus cancel suspend postpon contradict disput rebut declin collaps abandon scrap";
 const PHRASES: &str = "ruled-out called-off broke-off broken-off put-off yet-to";
+/// What makes a statement hold only sometimes.
+const LIMITS: &str = "only unless until provided if condition conditions conditional contingent";
 const DAYS: &str = "monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight yesterday week month";
 const MONTHS: &str = "january february march april may june july august september october november december jan feb mar apr jun jul aug
     sep sept oct nov dec";
