@@ -326,6 +326,7 @@ imminent, not-imminent, uncertain, unrelated; or agree, disagree, discuss, unrel
 Examples:
   tidings eval dev.jsonl                        each record's own claim
   tidings eval dev.jsonl --claim \"Talks are imminent.\" --label-field default_label
+  tidings eval dev.jsonl --summaries            how near are summaries to the reader's?
   tidings eval dev.jsonl --all-claims --negate  further claims too, and each one denied
   tidings eval *.jsonl --all-claims --default-label-field default_label    all that is labelled
   tidings eval dev.jsonl --records now.jsonl    keep the answers …
@@ -412,6 +413,13 @@ pub struct Eval {
         help_heading = "Questions"
     )]
     pub seed: u64,
+
+    /// Measure summaries too, against those in the records' field `summary`: ROUGE, length, and the article's first sentences beside them
+    #[arg(long, help_heading = "Summary")]
+    pub summaries: bool,
+
+    #[command(flatten)]
+    pub length: Length,
 
     #[command(flatten)]
     pub input: Input,
