@@ -1,4 +1,5 @@
-//! Tidings reads news articles with a local transformer and says, for each, where it stands on a claim, and which sentences say so.
+//! Tidings reads news articles with a local transformer and says, for each, where it stands on a claim, which sentences say so, and
+//! what happened, in two or three of its own sentences.
 //!
 //! ```
 //! use tidings::article::read::{ReadOptions, Reader, Source};
@@ -17,7 +18,7 @@
 //! ```
 //!
 //! The flow, and where it lives: [`article`] (read, clean, split) → [`stance`] (windows, verdict) → [`model`] (encoder and heads,
-//! on [`kernel`]) → [`output`] (records), joined by [`pipeline`]; [`eval`] measures the answers against labels.
+//! on [`kernel`]) → [`summary`] (the sentences that tell) → [`output`] (records), joined by [`pipeline`]; [`eval`] measures the answers against labels.
 
 pub mod article;
 pub mod batch;

@@ -8,7 +8,7 @@ use tidings::model::store::EMBEDDED;
 use tidings::summary::Limits;
 use tidings::{Device, Engine, Files, Model};
 
-/// Reads news articles with a local transformer: where does each stand on a claim, and which sentences say so?
+/// Reads news articles with a local transformer: where does each stand on a claim, which sentences say so, and what happened?
 #[derive(Parser)]
 #[command(version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
