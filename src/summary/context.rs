@@ -31,7 +31,7 @@ pub fn needs(text: &str, places: &[Range<usize>]) -> Vec<Needs> {
         }
         needs.push(Needs {
             before: opened_before || denial || points_back(sentence),
-            after: sentence.trim_end().ends_with(':'),
+            after: sentence.ends_with(':') || expects_a_turn(sentence),
         });
     }
     needs
@@ -148,6 +148,20 @@ fn denies_the_last(sentence: &str) -> bool {
         || (0..all.len()).any(|i| is_denying(word(i)) && denied(i))
 }
 
+/// `seemed saved`, `had been due to meet`: what was to be and, it will turn out, is not; unless it says so itself.
+fn expects_a_turn(sentence: &str) -> bool {
+    let all: Vec<String> = words(sentence).collect();
+    let turn = all.iter().any(|word| has("seemed appeared supposed", word))
+        || all.windows(3).any(|three| {
+            let [first, second, third] = three else {
+                return false;
+            };
+            has("was were", first) && second == "to" && third == "have"
+                || first == "had" && second == "been" && has(PLANNED, third)
+        });
+    turn && !denies(sentence)
+}
+
 /// Whether something in it can only be understood from the sentence before.
 fn points_back(sentence: &str) -> bool {
     let all: Vec<String> = words(sentence).collect();
@@ -160,6 +174,8 @@ fn points_back(sentence: &str) -> bool {
     };
     has(CONTRASTS, word(0))
         || has(CONNECTIVES, word(0))
+        // `Tolmere, however, refused.`
+        || all.iter().take(NEAR).any(|word| has(ASIDES, word))
         || opens(0)
         || has(PREPOSITIONS, word(0)) && opens(1)
         || word(0) == "the" && (said() || counted())
@@ -282,6 +298,12 @@ const PERSONAL: &str = "he she him his her hers himself herself";
 const DEMONSTRATIVES: &str = "this that these those such both neither another others";
 /// Objections.
 const CONTRASTS: &str = "but however yet nevertheless nonetheless still instead not nor";
+/// Those that stand behind the subject too.
+const ASIDES: &str = "however nevertheless nonetheless therefore";
+/// Words of a sentence that one of them may be among.
+const NEAR: usize = 6;
+/// What had been to happen.
+const PLANNED: &str = "due expected scheduled set planned hoped meant announced";
 /// Openings that go on from the sentence before.
 const CONNECTIVES: &str = "and or so then thus therefore hence moreover furthermore besides also too meanwhile otherwise similarly
     likewise consequently accordingly conversely here";
@@ -291,7 +313,7 @@ const SAID: &str = "statement statements announcement claim claims report report
 /// After `the`, some of what was named before.
 const COUNTED: &str = "former latter other others two three four pair same";
 const ORDINALS: &str = "first second third fourth last next";
-const ARTICLES: &str = "the a an no some any every each two three four";
+const ARTICLES: &str = "the a an no some any every each both all several many most two three four";
 const PREPOSITIONS: &str = "about above across after against along amid among around as at before behind below beside between beyond by
     despite during except for from in inside into like near of off on onto out outside over past per since through throughout
     to toward towards under until up upon via when while with within without although though if because once unless whether";

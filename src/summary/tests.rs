@@ -142,6 +142,7 @@ fn what_points_back_and_what_does_not() {
         "Both expect a deal.",
         "Ministers gathered before he spoke.",
         "“They have told us,” said Orlan.",
+        "Tolmere, however, refused.",
     ] {
         assert!(needs_of(sentence).before, "{sentence}");
     }
@@ -199,6 +200,15 @@ fn what_must_not_stand_without_the_next_sentence() {
     ] {
         assert!(!brings(plan, second), "{second}");
     }
+    for hope in [
+        "On Wednesday the talks seemed to be saved.",
+        "The ministers had been due to meet on Thursday.",
+        "The exchange was to have begun on Saturday.",
+    ] {
+        assert!(brings(hope, "Tolmere has a river."), "{hope}");
+    }
+    let called_off = "The exchange that was to have begun on Saturday was cancelled.";
+    assert!(!brings(called_off, "Tolmere has a river."));
     assert!(brings("\"It is over.", "We go home,\" said Orlan."));
     assert!(brings("He said this:", "\"No.\""));
     assert!(!brings(
