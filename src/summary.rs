@@ -73,12 +73,12 @@ struct Weights {
 
 /// For the answer to a claim.
 const ANSWER: Weights = Weights {
-    evidence: 0.32,
+    evidence: 0.34,
     early: 1.31,
-    title: 0.64,
-    claim: 1.78,
-    date: 0.46,
-    bias: -1.91,
+    title: 0.60,
+    claim: 1.77,
+    date: 0.47,
+    bias: -1.89,
 };
 /// For the news, with the evidence of the title asked as a claim.
 const HEADLINE: Weights = Weights {
@@ -93,10 +93,10 @@ const HEADLINE: Weights = Weights {
 const LEAD: Weights = Weights {
     evidence: 0.0,
     early: 2.13,
-    title: 1.92,
+    title: 1.94,
     claim: 0.0,
     date: 0.73,
-    bias: -2.82,
+    bias: -2.84,
 };
 
 /// A surer logit than this says no more.
@@ -134,7 +134,7 @@ struct Candidate {
     /// Byte range in the text, without its dateline.
     at: Range<usize>,
     words: usize,
-    /// A question is taken only beside its answer.
+    /// A question, or an order to the reader, is taken only beside what it belongs to.
     asks: bool,
     needs: Needs,
     worth: f32,

@@ -65,9 +65,10 @@ pub fn is_whole(sentence: &str) -> bool {
     bare_end(sentence).ends_with(['.', '!', '?', '…', ':'])
 }
 
-/// Whether it asks, and so tells nothing.
+/// Whether it asks or orders something of the reader, and so tells nothing.
 pub fn asks(sentence: &str) -> bool {
-    bare_end(sentence).ends_with('?')
+    let first = words(sentence).next().unwrap_or_default();
+    bare_end(sentence).ends_with('?') || !sentence.starts_with(is_quote) && has(ORDERS, &first)
 }
 
 /// `sentence` without the quotation marks and brackets that close it.
@@ -302,6 +303,9 @@ const CONTRASTS: &str = "but however yet nevertheless nonetheless still instead 
 const ASIDES: &str = "however nevertheless nonetheless therefore";
 /// Words of a sentence that one of them may be among.
 const NEAR: usize = 6;
+/// Beginnings of what is said to the reader, a person or a program.
+const ORDERS: &str = "ignore disregard forget please note click read subscribe share sign follow write say summarise summarize answer
+    remember print output respond reply repeat pretend";
 /// What had been to happen.
 const PLANNED: &str = "due expected scheduled set planned hoped meant announced";
 /// Openings that go on from the sentence before.
