@@ -139,14 +139,17 @@ def main():
     args = parser.parse_args()
     model = load_quantised(TRAINING.parent)
     tok = PlainTokenizer(TRAINING.parent / "tokenizer.json")
+    read_all = {
+        headline: [read(path, model, tok, count, headline) for path, count in ((args.train, args.count), (args.dev, 0))]
+        for headline in (False, True)
+    }
     for name, headline, names in [
         ("ANSWER", False, FEATURES),
         ("HEADLINE", True, ["evidence", "early", "title", "date"]),
         ("LEAD", False, ["early", "title", "date"]),
     ]:
         columns = [FEATURES.index(n) for n in names]
-        train = read(args.train, model, tok, args.count, headline)
-        dev = read(args.dev, model, tok, 0, headline)
+        train, dev = read_all[headline]
         if name == "ANSWER":  # what is unrelated has no answer
             train, dev = ([r for r in rows if r["label"] != "unrelated"] for rows in (train, dev))
         w = fit(train, columns)

@@ -215,14 +215,14 @@ fn dangles(sentence: &str) -> bool {
             && !(i == 0 && opening)
             && !has(DAYS, &word)
             && !is_month(raw);
-        if name || has(ARTICLES, &last) {
+        if name || has(DETERMINERS, &last) {
             thing |= governor != Some(0);
             person |= governor.is_none() && !stem.ends_with('s');
         }
         governor = match governor {
             _ if has(PREPOSITIONS, &word) => Some(i),
             // `in the long`, `in East`: the noun is still to come.
-            Some(at) if has(ARTICLES, &word) => Some(at),
+            Some(at) if has(DETERMINERS, &word) => Some(at),
             _ => None,
         };
         last = word;
@@ -279,7 +279,7 @@ pub fn is_function_word(word: &str) -> bool {
         FUNCTION,
         PRONOUNS,
         PREPOSITIONS,
-        ARTICLES,
+        DETERMINERS,
         CONTRASTS,
         CONNECTIVES,
         DEMONSTRATIVES,
@@ -317,7 +317,8 @@ const SAID: &str = "statement statements announcement claim claims report report
 /// After `the`, some of what was named before.
 const COUNTED: &str = "former latter other others two three four pair same";
 const ORDINALS: &str = "first second third fourth last next";
-const ARTICLES: &str = "the a an no some any every each both all several many most two three four";
+const DETERMINERS: &str =
+    "the a an no some any every each both all several many most two three four";
 const PREPOSITIONS: &str = "about above across after against along amid among around as at before behind below beside between beyond by
     despite during except for from in inside into like near of off on onto out outside over past per since through throughout
     to toward towards under until up upon via when while with within without although though if because once unless whether";
