@@ -208,11 +208,11 @@ fn dangles(sentence: &str) -> bool {
                 true => person,
                 false => thing,
             };
-            return !known && !(stem == "it" && expletive(sentence, i));
+            return !(known || stem == "it" && expletive(sentence, i));
         }
         let opening = is_function_word(&word) || word.ends_with("ing") || word.ends_with("ed");
         let name = raw.starts_with(char::is_uppercase)
-            && !(i == 0 && opening)
+            && (i > 0 || !opening)
             && !has(DAYS, &word)
             && !is_month(raw);
         if name || has(DETERMINERS, &last) {

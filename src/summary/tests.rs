@@ -174,7 +174,8 @@ fn what_points_back_and_what_does_not() {
 }
 
 fn needs_of(sentence: &str) -> Needs {
-    context::needs(sentence, &[0..sentence.len()])[0]
+    let whole = 0..sentence.len();
+    context::needs(sentence, &[whole])[0]
 }
 
 /// Whether the first of two sentences must bring the second.
