@@ -2,7 +2,7 @@
 //!
 //! Every sentence has a worth: a few features of it, weighted (after Kupiec, Pedersen and Chen 1995, "A Trainable Document
 //! Summarizer"), first of all the model's evidence logit. The best are taken, one after the other, together with the neighbours
-//! that they cannot stand without ([`context`]), while the limits allow; none that repeats another. They stand in article order.
+//! that they cannot stand without (`context`), while the limits allow; none that repeats another. They stand in article order.
 
 mod context;
 
