@@ -1,4 +1,5 @@
-//! Tidings reads news articles with a local transformer and says, for each, where it stands on a claim, and which sentences say so.
+//! Tidings reads news articles with a local transformer and says, for each, where it stands on a claim, which sentences say so, and
+//! what happened, in two or three of its own sentences.
 //!
 //! ```
 //! use tidings::article::read::{ReadOptions, Reader, Source};
@@ -17,8 +18,8 @@
 //! ```
 //!
 //! The flow, and where it lives: [`article`] (read, clean, split) → [`stance`] (windows, verdict) → [`model`] (encoder and heads,
-//! on [`kernel`]) → [`output`] (records), joined by [`pipeline`]; [`eval`] measures the answers against labels,
-//! [`mod@bench`] how fast they come.
+//! on [`kernel`]) → [`summary`] (the sentences that tell) → [`output`] (records), joined by [`pipeline`]; [`eval`] measures the answers
+//! against labels, [`mod@bench`] how fast they come.
 
 pub mod article;
 pub mod batch;
@@ -30,6 +31,7 @@ pub mod model;
 pub mod output;
 pub mod pipeline;
 pub mod stance;
+pub mod summary;
 
 pub use error::{ArticleError, Error, Result};
 pub use model::{Device, Engine, Files, Model};

@@ -22,6 +22,7 @@ use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::model::Model;
 use crate::output::{Entry, Labels, Record, Sink, Source};
 use crate::stance::{self, Claim, DEFAULT_CLAIM, Stance, Tokens, Verdict};
+use crate::summary;
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
@@ -36,7 +37,8 @@ const LARGE: usize = 256 << 10;
 /// How soon a run notices that it is to stop while it waits for input.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean`, `truncate` and `abstain_below`.
+/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean`, `truncate`, `abstain_below` and
+/// `summary`.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Claims asked of every article that brings none of its own.
@@ -49,6 +51,8 @@ pub struct Options {
     pub truncate: Option<usize>,
     /// An answer whose best score (0 to 1) is below this is [`Stance::Discusses`] and marked; `None` always answers.
     pub abstain_below: Option<f32>,
+    /// How long a summary each answer has; `None`: no summary.
+    pub summary: Option<summary::Limits>,
     /// Tokens that are in the encoder at once, about.
     pub batch_tokens: usize,
     /// Articles, times claims, of a batch at most.
@@ -69,6 +73,7 @@ impl Default for Options {
             clean: CleanOptions::default(),
             truncate: None,
             abstain_below: None,
+            summary: None,
             batch_tokens: 2048,
             batch_size: 64,
             max_latency: Duration::ZERO,
@@ -472,6 +477,10 @@ fn write(
                 Outcome::Ready(ready) => {
                     for (claim, verdict) in article.claims(stage.claims).iter().zip(verdicts) {
                         *totals.stances.entry(verdict.stance).or_default() += 1;
+                        let limits = stage.options.summary;
+                        let summary = limits.map(|limits| {
+                            summary::answer(&ready.tokens, &claim.text, &verdict, limits)
+                        });
                         let record = Record::answer(
                             ready.source.clone(),
                             claim.text.clone(),
@@ -479,6 +488,10 @@ fn write(
                             &stage.options.labels,
                             stage.model.manifest().id(),
                         );
+                        let record = match summary {
+                            Some(summary) => record.with_summary(summary),
+                            None => record,
+                        };
                         let record = record.with_fields(article.fields.clone());
                         sink.write(&record).map_err(Error::Output)?;
                         totals.records += 1;

@@ -84,6 +84,8 @@ pub struct Verdict {
     pub scores: [f32; 4],
     /// At most three sentences, best first; none for [`Stance::Unrelated`].
     pub evidence: Vec<Evidence>,
+    /// Evidence logit of every sentence that was read, in the order of [`Tokens::sentences`]: what a summary chooses by.
+    pub salience: Vec<f32>,
     /// Tokens of title and sentences that were read.
     pub tokens: usize,
     /// Windows that they were read in.
@@ -280,6 +282,23 @@ impl Tokens {
         Pair { windows, spans }
     }
 
+    /// The article's text, as [`Article::text`] gives it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Byte range of the title in the text, unless there is none or it was too long to be judged as one sentence.
+    pub fn title(&self) -> Option<Range<usize>> {
+        let title = self.title.as_ref().filter(|_| self.title_fits);
+        title.map(|title| title.at.clone())
+    }
+
+    /// Byte ranges in the text of the sentences that are read, in order: the title, unless [`Tokens::title`] is none, then the body's.
+    pub fn sentences(&self) -> impl Iterator<Item = Range<usize>> {
+        let title = self.title.iter().filter(|_| self.title_fits);
+        title.chain(&self.body).map(|sentence| sentence.at.clone())
+    }
+
     /// Bytes that this takes in memory, about.
     pub fn size(&self) -> usize {
         let sentences = self.title.iter().chain(&self.body);
@@ -344,11 +363,26 @@ fn verdict(
             Stance::Unrelated => Vec::new(),
             _ => evidence(tokens, pair, &reading.evidence),
         },
+        salience: salience(pair, &reading.evidence),
         tokens: tokens.tokens(),
         windows: pair.windows.len(),
         truncated: tokens.truncated,
         abstained,
     }
+}
+
+/// The logit of each sentence; of one cut into pieces, its best piece's.
+fn salience(pair: &Pair, logits: &[f32]) -> Vec<f32> {
+    let mut last = None;
+    let mut best: Vec<f32> = Vec::new();
+    for (at, logit) in pair.spans.iter().zip(logits) {
+        match best.last_mut() {
+            Some(best) if last == Some(at) => *best = best.max(*logit),
+            _ => best.push(*logit),
+        }
+        last = Some(at);
+    }
+    best
 }
 
 /// The deciding sentences, best first. A sentence cut into pieces counts by its best piece, one that is repeated counts once.

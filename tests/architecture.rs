@@ -55,7 +55,7 @@ fn articles_know_neither_model_nor_output() {
         "crate::kernel",
     ] {
         let allowed = [
-            "model/", "stance", "output/", "pipeline", "kernel/", "eval/", "bench/",
+            "model/", "stance", "summary", "output/", "pipeline", "kernel/", "eval/", "bench/",
         ];
         assert_eq!(strangers(word, &allowed), Vec::<String>::new());
     }

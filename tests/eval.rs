@@ -428,3 +428,50 @@ fn a_low_score_leaves_the_answer_open() {
         plain["all"]["calibration_error"]
     );
 }
+
+#[test]
+fn summaries_are_set_beside_the_readers_and_the_first_sentences() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("set.jsonl");
+    let file = file.to_str().unwrap();
+    let record = |label: &str, summary: &str| {
+        format!(
+            "{{\"title\":\"River talks\",\"text\":\"Arvenia has a river. Fish live there. The minister of Arvenia said on Monday that no talks with Tolmere are planned.\",\"claim\":\"Talks are imminent.\",\"label\":\"{label}\",\"evidence\":[\"The minister of Arvenia said on Monday that no talks with Tolmere are planned.\"],\"summary\":{summary}}}\n"
+        )
+    };
+    let said = "\"The minister of Arvenia said on Monday that no talks with Tolmere are planned.\"";
+    let lines = [
+        record("refutes", said),
+        record("unrelated", said),
+        record("refutes", "null"),
+    ];
+    fs::write(file, lines.concat()).unwrap();
+    let ran = run(&[
+        "eval",
+        file,
+        "--summaries",
+        "--sentences",
+        "1",
+        "--format",
+        "json",
+    ]);
+    let figures = &ran.json()["summaries"];
+    assert_eq!(figures["items"], 1);
+    assert_eq!(figures["rouge"][0]["value"], 1.0);
+    assert_eq!(figures["marked"]["value"], 1.0);
+    let value = |name: &str, i: usize| figures[name][i]["value"].as_f64().unwrap();
+    for i in 0..3 {
+        assert!(value("lead", i) < 0.5 && value("cut", i) < 1.0);
+        assert!((value("over_lead", i) - (1.0 - value("lead", i))).abs() < 1e-9);
+    }
+    let table = run(&["eval", file, "--summaries", "--sentences", "1"]).out;
+    assert!(
+        table.contains("ROUGE-Lsum") && table.contains("ours over Lead-2"),
+        "{table}"
+    );
+
+    fs::write(file, record("refutes", "null")).unwrap();
+    let ran = run(&["eval", file, "--summaries"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("`summary`"), "{}", ran.err);
+}

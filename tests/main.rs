@@ -10,6 +10,7 @@ mod golden;
 mod invariance;
 mod robustness;
 mod runner;
+mod summaries;
 
 use std::path::PathBuf;
 

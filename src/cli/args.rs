@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidings::article::read::{InputFormat, ReadOptions, Shard};
 use tidings::model::store::EMBEDDED;
+use tidings::summary::Limits;
 use tidings::{Device, Engine, Files, Model};
 
-/// Reads news articles with a local transformer: where does each stand on a claim, and which sentences say so?
+/// Reads news articles with a local transformer: where does each stand on a claim, which sentences say so, and what happened?
 #[derive(Parser)]
 #[command(version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
@@ -22,6 +23,8 @@ Examples:
   tidings classify news.jsonl.gz -o labels.csv --resume    … going on where a run was ended
   cat page.html | tidings classify -                … from a pipe
   tidings classify news/ --claim \"Talks between A and B are imminent.\"
+  tidings classify news/ --summary -o labels.jsonl  … with a summary in each record
+  tidings summarise page.html                       what does it say?
   tidings eval labelled.jsonl                       how right is it? accuracy, F1, calibration, evidence
   tidings bench                                     how fast is it here?
   tidings extract page.html                         the text that the model would read
@@ -34,6 +37,9 @@ pub enum Command {
     /// Label articles: files, folders, globs or standard input in, one record for each article and claim out
     #[command(after_help = CLASSIFY_HELP)]
     Classify(Classify),
+    /// Print what one article says, in two or three of its own sentences
+    #[command(alias = "summarize", after_help = SUMMARISE_HELP)]
+    Summarise(Summarise),
     /// Measure the answers against labels: accuracy, F1, calibration, evidence, with intervals
     #[command(after_help = EVAL_HELP)]
     Eval(Eval),
@@ -101,6 +107,13 @@ pub struct Classify {
     /// Read articles in any language, though the model may not know it
     #[arg(long, help_heading = "Input")]
     pub any_language: bool,
+
+    /// Add to each record a summary: what the article says on the claim, in two or three of its own sentences
+    #[arg(long, help_heading = "Summary")]
+    pub summary: bool,
+
+    #[command(flatten)]
+    pub length: Length,
 
     /// Write to this file instead of standard output (`-`); its extension (.jsonl, .csv) decides the format
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -327,6 +340,7 @@ imminent, not-imminent, uncertain, unrelated; or agree, disagree, discuss, unrel
 Examples:
   tidings eval dev.jsonl                        each record's own claim
   tidings eval dev.jsonl --claim \"Talks are imminent.\" --label-field default_label
+  tidings eval dev.jsonl --summaries            how near are summaries to the reader's?
   tidings eval dev.jsonl --all-claims --negate  further claims too, and each one denied
   tidings eval *.jsonl --all-claims --default-label-field default_label    all that is labelled
   tidings eval dev.jsonl --records now.jsonl    keep the answers …
@@ -414,6 +428,13 @@ pub struct Eval {
     )]
     pub seed: u64,
 
+    /// Measure summaries too, against those in the records' field `summary`: ROUGE, length, and the article's first sentences beside them
+    #[arg(long, help_heading = "Summary")]
+    pub summaries: bool,
+
+    #[command(flatten)]
+    pub length: Length,
+
     #[command(flatten)]
     pub input: Input,
 
@@ -467,6 +488,64 @@ pub enum EvalFormat {
     Table,
     /// One JSON object, with every changed answer of a comparison
     Json,
+}
+
+const SUMMARISE_HELP: &str = "\
+Every sentence is copied from the article, none is rewritten. With --claim they are those that answer it; without,
+those that bear out the article's own title, or its first ones. `tidings summarize` does the same.
+
+Examples:
+  tidings summarise page.html
+  tidings summarise page.html --claim \"Talks are imminent.\" --json
+  cat article.txt | tidings summarise --sentences 1";
+
+#[derive(Args)]
+pub struct Summarise {
+    /// The article's file; `-` or nothing reads standard input
+    #[arg(value_name = "FILE")]
+    pub path: Option<String>,
+
+    /// Say what the article tells about this claim; without it, what the article is about
+    #[arg(long, value_name = "TEXT")]
+    pub claim: Option<String>,
+
+    #[command(flatten)]
+    pub length: Length,
+
+    /// Print the record instead: one JSON object with the place of each sentence in the text that `tidings extract` prints
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub input: Input,
+
+    /// Read an article in any language, though the model may not know it
+    #[arg(long, help_heading = "Input")]
+    pub any_language: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// How long a summary is.
+#[derive(Args)]
+pub struct Length {
+    /// Sentences of a summary, at most
+    #[arg(long, value_name = "N", default_value_t = Limits::default().sentences as u32, value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Summary")]
+    pub sentences: u32,
+
+    /// Words of a summary, at most; the sentence that decides is taken whole, even if it alone has more
+    #[arg(long, value_name = "N", default_value_t = Limits::default().words as u32, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Summary")]
+    pub max_words: u32,
+}
+
+impl From<&Length> for Limits {
+    fn from(length: &Length) -> Self {
+        Self {
+            sentences: length.sentences as usize,
+            words: length.max_words as usize,
+        }
+    }
 }
 
 const BENCH_HELP: &str = "\

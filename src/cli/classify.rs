@@ -14,6 +14,7 @@ use tidings::article::CleanOptions;
 use tidings::article::read::{Elsewhere, ReadOptions, Reader, Source, total_bytes};
 use tidings::output::Labels;
 use tidings::stance::{Claim, DEFAULT_CLAIM};
+use tidings::summary::Limits;
 use tidings::{Error, Model, Options, Result, Stance, Totals};
 
 use super::args::Classify;
@@ -45,6 +46,7 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         },
         truncate: args.truncate,
         abstain_below: args.abstain_below,
+        summary: args.summary.then(|| Limits::from(&args.length)),
         batch_tokens: args.batch_tokens,
         batch_size: args.batch_size,
         max_latency: Duration::from_millis(args.max_latency),
@@ -170,6 +172,7 @@ fn settings(args: &Classify, model: &Model, options: &Options) -> Map<String, Va
         "max_chars": options.clean.max_chars,
         "truncate": options.truncate,
         "abstain_below": args.abstain_below,
+        "summary": options.summary.map(|limits| [limits.sentences, limits.words]),
         "input_format": format!("{:?}", input.input_format).to_lowercase(),
         "text_field": input.text_field,
         "title_field": input.title_field,

@@ -13,6 +13,7 @@ use tidings::article::read::Source;
 use tidings::eval::{self, Answers, Baseline, LabelOptions, Negated, Negation, Report, Set};
 use tidings::output::{JsonLines, Labels, Sink, plain};
 use tidings::stance::Claim;
+use tidings::summary::Limits;
 use tidings::{ArticleError, Error, Model, Options, Result};
 
 use super::args::{Eval, EvalFormat};
@@ -53,6 +54,7 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         },
         truncate: args.truncate,
         abstain_below: args.abstain_below,
+        summary: args.summaries.then(|| Limits::from(&args.length)),
         threads: args.threads,
         ..Options::default()
     };
@@ -97,6 +99,10 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         return Err(Error::Usage(format!("{what}\n{}", failures(&answers))));
     };
     report.shortened = shortened;
+    if args.summaries && report.summaries.is_none() {
+        let what = "no summary to compare with: the records have none in their field `summary`";
+        return Err(Error::Usage(what.to_owned()));
+    }
     let whole = report.unanswered.is_empty() && report.broken == 0;
     if !args.quiet && !whole {
         say(&failures(&answers));

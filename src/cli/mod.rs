@@ -10,6 +10,7 @@ mod eval;
 mod extract;
 mod models;
 mod signals;
+mod summarise;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Extract(args) => extract::run(&args),
+        Command::Summarise(args) => summarise::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -9,12 +9,14 @@ use rayon::prelude::*;
 use super::evidence::Hits;
 use super::labelled::{Case, Question};
 use super::metrics::Item;
+use super::summaries::Scores;
 use crate::article::{Article, Raw, sentences};
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::model::Model;
 use crate::output::{Record, Sink, Source};
 use crate::pipeline::Options;
 use crate::stance::{self, Claim, Tokens, Verdict};
+use crate::summary;
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
@@ -45,6 +47,8 @@ pub struct Answered {
     pub windows: usize,
     /// Whether the answer was left open for its low score.
     pub abstained: bool,
+    /// How the summary fares, where one was asked for and a reader wrote one too.
+    pub summary: Option<Scores>,
 }
 
 /// What came of all cases.
@@ -183,11 +187,25 @@ fn answers(
                 ArticleError::new(ArticleErrorKind::Malformed, "the model gave no answer")
             })
         });
+        let summary = match (options.summary, &verdict) {
+            (Some(limits), Ok(verdict)) => {
+                let claim = &question.claim;
+                Some(summary::answer(&ready.tokens, claim, verdict, limits))
+            }
+            _ => None,
+        };
         let outcome = match &verdict {
             Err(error) => Err(error.clone()),
-            Ok(verdict) => Ok(answered(&question, verdict, &ready.lead)),
+            Ok(verdict) => Ok(Answered {
+                item: item(&question, verdict, &ready.lead),
+                windows: verdict.windows,
+                abstained: verdict.abstained,
+                summary: summary
+                    .as_ref()
+                    .and_then(|summary| Scores::new(summary, &question, &ready.tokens)),
+            }),
         };
-        records.push(match verdict {
+        let record = match verdict {
             Err(error) => Record::error(id.clone(), error),
             Ok(verdict) => Record::answer(
                 ready.source.clone(),
@@ -196,6 +214,10 @@ fn answers(
                 &options.labels,
                 model.manifest().id(),
             ),
+        };
+        records.push(match summary {
+            Some(summary) => record.with_summary(summary),
+            None => record,
         });
         found.answers.push(Answer {
             id: id.clone(),
@@ -208,20 +230,16 @@ fn answers(
     records
 }
 
-fn answered(question: &Question, verdict: &Verdict, lead: &[String]) -> Answered {
+fn item(question: &Question, verdict: &Verdict, lead: &[String]) -> Item {
     let shown = verdict.evidence.iter().map(|e| &e.text[..]);
-    Answered {
-        item: Item {
-            gold: question.gold,
-            said: verdict.stance,
-            scores: verdict.scores.map(f64::from),
-            evidence: match &question.evidence[..] {
-                [] => None,
-                marked => Some(Hits::new(marked, shown, lead)),
-            },
+    Item {
+        gold: question.gold,
+        said: verdict.stance,
+        scores: verdict.scores.map(f64::from),
+        evidence: match &question.evidence[..] {
+            [] => None,
+            marked => Some(Hits::new(marked, shown, lead)),
         },
-        windows: verdict.windows,
-        abstained: verdict.abstained,
     }
 }
 

@@ -232,6 +232,7 @@ mod tests {
                 },
                 windows: 1,
                 abstained: false,
+                summary: None,
             }),
         }
     }

@@ -160,6 +160,7 @@ pub fn read(bodies: &Path, stances: &Path) -> Result<Set> {
             claim: row.claim.trim().to_owned(),
             gold,
             evidence: Vec::new(),
+            summary: None,
         });
     }
     cases.retain(|case| !case.questions.is_empty());

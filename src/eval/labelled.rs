@@ -12,6 +12,8 @@ use crate::stance::{Claim, DEFAULT_CLAIM, Stance};
 
 /// The field with the sentences that readers marked for the record's own claim.
 const EVIDENCE: &str = "evidence";
+/// The field with a summary for the record's own claim.
+const SUMMARY: &str = "summary";
 /// The field with further claims, each with its label.
 const CLAIMS: &str = "claims";
 
@@ -51,6 +53,8 @@ pub struct Question {
     pub gold: Stance,
     /// The sentences that readers marked; empty when they marked none.
     pub evidence: Vec<String>,
+    /// What a reader wrote as a summary, if one did.
+    pub summary: Option<String>,
 }
 
 /// An article with what is asked of it.
@@ -203,6 +207,13 @@ fn questions(
                 (Some(asked), Some(own)) if asked != own => Vec::new(),
                 _ => evidence(raw, fields.get(EVIDENCE))?,
             },
+            summary: match (&options.claim, &raw.claim) {
+                (Some(asked), Some(own)) if asked != own => None,
+                _ => fields
+                    .get(SUMMARY)
+                    .and_then(Value::as_str)
+                    .map(String::from),
+            },
         }),
     }
     if let Some(field) = &options.default_field {
@@ -215,6 +226,7 @@ fn questions(
                 claim: DEFAULT_CLAIM.to_owned(),
                 gold,
                 evidence: Vec::new(),
+                summary: None,
             }),
         }
     }
@@ -233,6 +245,7 @@ fn questions(
                 claim: claim.to_owned(),
                 gold,
                 evidence: Vec::new(),
+                summary: None,
             }),
         }
     }

@@ -1,7 +1,7 @@
 //! How good are the answers? Labelled articles in, figures out. Everything here is data; printing is the program's affair.
 //!
 //! The flow: [`labelled`] or [`fnc`] (what is asked, and what readers answer) → [`ask()`] (the same reading, cleaning and batches as in a
-//! run) → [`metrics`] and [`evidence`] (sums over items) → [`bootstrap`] (intervals) → [`Report`]. [`negate`] asks the opposite,
+//! run) → [`metrics`], [`evidence`] and [`summaries`] (sums over items) → [`bootstrap`] (intervals) → [`Report`]. [`negate`] asks the opposite,
 //! [`compare()`] sets another run beside this one.
 //!
 //! ```
@@ -27,6 +27,8 @@ pub mod fnc;
 pub mod labelled;
 pub mod metrics;
 pub mod negate;
+pub mod rouge;
+pub mod summaries;
 
 mod ask;
 
@@ -41,6 +43,7 @@ pub use self::compare::{Baseline, Comparison, compare};
 pub use self::labelled::{Case, LabelOptions, Question, Set};
 pub use self::metrics::{Bin, Class, Item, Tally};
 pub use self::negate::Negation;
+pub use self::summaries::SummaryFigures;
 
 use self::bootstrap::estimates;
 use crate::error::ArticleErrorKind;
@@ -73,6 +76,8 @@ pub struct Report {
     pub fnc: Option<fnc::Score>,
     /// The same claims denied.
     pub negated: Option<Negated>,
+    /// The summaries, where they were asked for and readers wrote some too.
+    pub summaries: Option<SummaryFigures>,
     /// Another run beside this one.
     pub baseline: Option<Comparison>,
 }
@@ -180,6 +185,7 @@ impl Report {
             long: Figures::new(&part(&|windows| windows > 1), seed),
             fnc: None,
             negated: None,
+            summaries: SummaryFigures::new(&answers.answers, seed),
             baseline: None,
         })
     }

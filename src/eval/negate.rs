@@ -71,6 +71,7 @@ impl Negation {
                 claim: self.of(&question.claim),
                 gold: opposite(question.gold),
                 evidence: std::mem::take(&mut question.evidence),
+                summary: None,
             };
         }
         set

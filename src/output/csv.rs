@@ -10,7 +10,7 @@ use super::{Outcome, Record, Sink};
 use crate::stance::Stance;
 
 /// Columns of a row; the last three are the error's and the input record's other fields.
-const COLUMNS: usize = 18;
+const COLUMNS: usize = 19;
 
 /// Writes CSV.
 pub struct Csv<W: Write> {
@@ -41,6 +41,7 @@ impl<W: Write> Csv<W> {
         let last = [
             "evidence",
             "evidence_score",
+            "summary",
             "model",
             "tokens",
             "error_kind",
@@ -70,6 +71,8 @@ impl<W: Write> Sink for Csv<W> {
                     best.map_or_else(String::new, |e| e.score.to_string())
                         .into(),
                 );
+                let summary = answer.summary.as_ref();
+                cells.push(text(summary.map_or("", |s| &s.text)));
                 cells.push(text(&answer.model));
                 cells.push(answer.tokens.to_string().into());
                 cells.extend(["".into(), "".into()]);

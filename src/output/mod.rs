@@ -20,6 +20,7 @@ pub use self::table::{Table, plain};
 use crate::article::{Fields, Raw};
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::stance::{Stance, Verdict};
+use crate::summary::{self, Summary};
 
 /// Takes records in order.
 pub trait Sink {
@@ -134,6 +135,9 @@ pub struct Answer {
     pub scores: Scores,
     /// The deciding sentences, best first.
     pub evidence: Vec<EvidenceRecord>,
+    /// What the article says on the claim, when it was asked for (`--summary`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<SummaryRecord>,
     /// Name and checksum of the model.
     pub model: String,
     /// Tokens of title and text that were read.
@@ -158,6 +162,60 @@ pub struct EvidenceRecord {
     pub end: usize,
     /// 0 to 1, 4 decimals.
     pub score: f64,
+}
+
+/// A summary; offsets are code points of the text that `tidings extract` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SummaryRecord {
+    /// Its sentences, one after the other.
+    pub text: String,
+    /// In article order.
+    pub sentences: Vec<SummarySentence>,
+}
+
+/// A sentence of a summary, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SummarySentence {
+    /// The sentence.
+    pub text: String,
+    /// How it was made.
+    pub mode: Mode,
+    /// Why it may be believed to say what the article says.
+    pub check: Check,
+    /// First code point, and the one past the last, of each passage that it is made from.
+    pub sources: Vec<[usize; 2]>,
+}
+
+/// How a sentence of a summary was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It stands in the article, character for character.
+    Extracted,
+}
+
+/// How a sentence of a summary was checked against its sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// It is a copy of its source.
+    Copied,
+}
+
+impl From<Summary> for SummaryRecord {
+    fn from(summary: Summary) -> Self {
+        let text = summary.text();
+        let sentence = |sentence: summary::Sentence| SummarySentence {
+            text: sentence.text,
+            mode: Mode::Extracted,
+            check: Check::Copied,
+            sources: vec![[sentence.source.start, sentence.source.end]],
+        };
+        Self {
+            text,
+            sentences: summary.sentences.into_iter().map(sentence).collect(),
+        }
+    }
 }
 
 /// Probabilities by label, 4 decimals, in the order of [`Stance::ALL`].
@@ -270,6 +328,15 @@ impl Record {
         Self { fields, ..self }
     }
 
+    /// The record with a summary, if it is an answer.
+    #[must_use]
+    pub fn with_summary(mut self, summary: Summary) -> Self {
+        if let Outcome::Answer(answer) = &mut self.outcome {
+            answer.summary = Some(summary.into());
+        }
+        self
+    }
+
     /// A record of an answer of `model` about `article`.
     pub fn answer(
         article: Source,
@@ -301,6 +368,7 @@ impl Record {
                     score: rounded(e.score),
                 })
                 .collect(),
+            summary: None,
             model,
             tokens: verdict.tokens,
             windows: verdict.windows,

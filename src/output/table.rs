@@ -1,4 +1,4 @@
-//! For people: a label, its probability and the title on one line, the deciding sentence below, fitted to the width.
+//! For people: a label, its probability and the title on one line, the deciding sentence or the summary below, fitted to the width.
 //!
 //! What an article contains cannot steer the terminal: control, escape and bidirectional characters are made harmless.
 
@@ -75,11 +75,15 @@ impl<W: Write> Table<W> {
                 fit(&plain(&answer.claim), room)
             )?;
         }
-        if let Some(evidence) = answer.evidence.first() {
-            let sentence = plain(&evidence.text);
-            let lines = textwrap::wrap(&sentence, room - 2);
-            for (i, line) in lines.iter().take(SENTENCE_LINES).enumerate() {
-                let more = i + 1 == SENTENCE_LINES && lines.len() > SENTENCE_LINES;
+        // A summary says more than one sentence, and is short by itself.
+        let summary = answer.summary.as_ref().map(|s| (&s.text, usize::MAX));
+        let evidence = answer.evidence.first();
+        let evidence = evidence.map(|e| (&e.text, SENTENCE_LINES));
+        if let Some((text, most)) = summary.or(evidence) {
+            let text = plain(text);
+            let lines = textwrap::wrap(&text, room - 2);
+            for (i, line) in lines.iter().take(most).enumerate() {
+                let more = i + 1 == most && lines.len() > most;
                 let line = if more {
                     fit(&format!("{line} …"), room - 2)
                 } else {
@@ -186,6 +190,7 @@ mod tests {
                 end: text.len(),
                 score: 0.9,
             }],
+            salience: Vec::new(),
             tokens: 30,
             windows: 1,
             truncated: false,

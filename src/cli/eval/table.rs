@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use tidings::eval::{Comparison, Estimate, EvidenceFigures, Figures, Negated, Report};
+use tidings::eval::{
+    Comparison, Estimate, EvidenceFigures, Figures, Negated, Report, SummaryFigures,
+};
 use tidings::output::plain;
 use tidings::stance::Stance;
 
@@ -38,6 +40,9 @@ pub fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     reliability(out, &report.all)?;
     if let Some(evidence) = &report.all.evidence {
         sentences(out, evidence)?;
+    }
+    if let Some(figures) = &report.summaries {
+        summaries(out, figures)?;
     }
     if let Some(negated) = &report.negated {
         denied(out, negated)?;
@@ -179,6 +184,30 @@ fn sentences(out: &mut impl Write, e: &EvidenceFigures) -> io::Result<()> {
         ("Lead-2 precision", &e.lead_two_precision),
     ] {
         writeln!(out, "{name:NAMES$}{}", estimate(figure))?;
+    }
+    Ok(())
+}
+
+fn summaries(out: &mut impl Write, s: &SummaryFigures) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nsummaries: {} beside a reader's, {:.1} words in {:.1} sentences on average, {} of those with marked sentences hold one",
+        s.items,
+        s.words.value,
+        s.sentences.value,
+        percent(&s.marked),
+    )?;
+    let heads = ["ROUGE-1", "ROUGE-2", "ROUGE-Lsum"].map(|name| format!("{name:FIGURE$}"));
+    writeln!(out, "{:NAMES$}{}", "", heads.concat().trim_end())?;
+    for (name, row) in [
+        ("ours", &s.rouge),
+        ("Lead-2", &s.lead),
+        ("ours over Lead-2", &s.over_lead),
+        ("first words", &s.cut),
+        ("ours over them", &s.over_cut),
+    ] {
+        let cells = row.map(|figure| format!("{:FIGURE$}", estimate(&figure)));
+        writeln!(out, "{name:NAMES$}{}", cells.concat().trim_end())?;
     }
     Ok(())
 }
