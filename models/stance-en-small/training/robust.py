@@ -53,9 +53,9 @@ def buried(text, runs, rng, words=2000):
 
 def labels(a, rows, folder, name):
     """The program's label of every claim of every record, in order."""
-    path, out = pathlib.Path(folder) / f"{name}.jsonl", pathlib.Path(folder) / f"{name}.out"
+    path, out = pathlib.Path(folder) / f"{name}.jsonl", pathlib.Path(folder) / f"{name}-answers.jsonl"
     path.write_text("".join(json.dumps(r) + "\n" for r in rows))
-    command = [a.tidings, "eval", str(path), "--all-claims", "--default-label-field", "default_label", "--records", str(out), "--format", "json", "--quiet"]
+    command = [a.tidings, "eval", str(path), "--all-claims", "--default-label-field", "default_label", "--records", str(out), "--force", "--format", "json", "--quiet"]
     subprocess.run(command + (["--model", a.model] if a.model else []), check=True, stdout=subprocess.DEVNULL)
     return [json.loads(line) for line in out.read_text().splitlines()]
 
