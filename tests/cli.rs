@@ -280,7 +280,9 @@ fn a_run_never_reads_its_own_output() {
     assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 100);
 
     // Redirected by the shell, the output lies in the folder as well; named as an input, it is refused.
-    fs::remove_file(&out).unwrap();
+    for left in ["zz.jsonl", "zz.jsonl.run"] {
+        fs::remove_file(folder.path().join(left)).unwrap();
+    }
     let redirected = folder.path().join("yy.jsonl");
     for (input, code, records) in [(place, 0, 100), (&format!("{place}/yy*"), 2, 0)] {
         let status = std::process::Command::new(assert_cmd::cargo::cargo_bin("tidings"))
