@@ -377,7 +377,7 @@ fn a_file_that_comes_back_is_read_when_errors_are_tried_again() {
     let ran = place.run(&[&args[..], &["--resume"]].concat());
     assert_eq!(ran.status.code(), Some(2));
     assert!(
-        said(&ran).contains("--retry-errors reads it"),
+        said(&ran).contains("is read by --retry-errors"),
         "{}",
         said(&ran)
     );

@@ -8,23 +8,30 @@
 //! ```
 //!
 //! says that the records of the first 96 articles of the input end at that byte, that `inputs` is the hash chained over those articles,
-//! and that since the line before it article 41 (from 0) had none but an error record (one that stands for all the rest of its file, were it `true`). A batch's line is written **before** its records: so the
-//! log covers whatever the output holds, and going on is: find the last line that the output reaches, pass the input's articles by it while the
-//! chain agrees, cut off what stands after it, append.
+//! and that since the line before it article 41 (from 0) had none but an error record (`true`: one that stands for all the rest of its
+//! file). A batch's line is written **before** its records: so the log ([`log`]) covers whatever the output holds, and going on is: find
+//! the last line that the output reaches, pass the input's articles by it while the chain agrees ([`past`]), cut off what stands after
+//! it, append.
 //!
 //! Trying errors again is the same, into a new pair of files (`run.jsonl.retry`) that takes the old records over and is
 //! renamed in the end.
 
+mod disk;
+mod log;
+mod past;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
+use self::log::{Checkpoint, End, Failure, answered, begin, read_log};
+use self::past::{Chain, Past, Position};
 use super::{Entry, Record, Sink};
 use crate::article::Raw;
 use crate::error::{ArticleErrorKind, Error, Result};
@@ -62,89 +69,6 @@ pub struct Earlier {
     pub articles: u64,
     /// Those of them with error records, by kind.
     pub failed: BTreeMap<ArticleErrorKind, u64>,
-}
-
-/// The first line of a log.
-#[derive(Serialize, Deserialize)]
-struct Header {
-    tidings: String,
-    settings: Map<String, Value>,
-}
-
-/// Every other line of a log.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Checkpoint {
-    articles: u64,
-    bytes: u64,
-    inputs: String,
-    failed: Vec<Failure>,
-}
-
-/// A failure in a log: the article's place, why, and whether it stands for the rest of its file.
-type Failure = (u64, ArticleErrorKind, bool);
-
-/// How far a second try has come in the articles of the first.
-#[derive(Default)]
-struct Place {
-    /// Articles of the first try that have come by.
-    article: u64,
-    /// A file that the first try could not read to its end: all that it now brings is new.
-    mended: Option<u64>,
-}
-
-impl Place {
-    /// Whether an article of `file` is one that the first try did not see.
-    fn is_new(&self, file: u64) -> bool {
-        self.mended == Some(file)
-    }
-
-    /// The first try's next article, one of `file`, has come by.
-    fn step(&mut self, file: u64, failure: Option<&Failure>) {
-        self.article += 1;
-        self.mended = failure.and_then(|(_, _, ends_file)| ends_file.then_some(file));
-    }
-}
-
-/// Hash over articles, in order.
-#[derive(Clone, Default)]
-struct Chain([u8; 32]);
-
-impl Chain {
-    /// Takes in an article: all of it, or only that there is one when it has no answer, so that it may be mended before it is tried again.
-    fn add(&mut self, entry: &Entry<'_>, answered: bool) {
-        let mut hash = Sha256::new();
-        hash.update(self.0);
-        if answered {
-            hash.update(entry.digest);
-        }
-        self.0 = hash.finalize().into();
-    }
-
-    fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-/// The answered part of an earlier run, as its articles come by.
-struct Past {
-    /// Lines of its log after the current one, which reaches to the next article or further.
-    checkpoints: Checkpoints,
-    current: Checkpoint,
-    /// The same once more, to know ahead which articles have failed.
-    again: Option<Checkpoints>,
-    end: End,
-    chain: Chain,
-    place: Place,
-    /// Its records, when they are taken over into a new file, and how many records an article has.
-    old: Option<(BufReader<File>, u64)>,
-}
-
-/// Where the answered part ends, in the output and in the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct End {
-    articles: u64,
-    bytes: u64,
-    log: u64,
 }
 
 impl Journal {
@@ -255,7 +179,7 @@ impl Journal {
         {
             return Err(Error::Usage(format!(
                 "the input has {} articles, but {} answers {}: name the inputs of that run, or start anew with --force",
-                past.place.article,
+                past.position.article,
                 self.replaces.as_ref().unwrap_or(&self.place).display(),
                 past.end.articles,
             )));
@@ -315,9 +239,9 @@ impl Journal {
         }
         Err(Error::Usage(format!(
             "the input has changed: `{}`, its article {}, or one shortly before it, is not the one that {} answers; name the inputs of \
-             that run as they were (a file that could not be read then and can be now: --retry-errors reads it), or start anew with --force",
+             that run as they were, or start anew with --force; a file that could not be read then and can be now is read by --retry-errors",
             entry.id,
-            past.place.article,
+            past.position.article,
             self.replaces.as_ref().unwrap_or(&self.place).display(),
         )))
     }
@@ -342,19 +266,19 @@ impl Sink for Journal {
                 count <= articles
             });
         };
-        let mut place = Place::default();
+        let mut position = Position::default();
         let mut checkpoint = Checkpoint::default();
         Box::new(move |raw| {
-            if place.is_new(raw.file) || place.article >= articles {
+            if position.is_new(raw.file) || position.article >= articles {
                 return false;
             }
-            while checkpoint.articles <= place.article
+            while checkpoint.articles <= position.article
                 && let Some((next, _)) = after.next()
             {
                 checkpoint = next;
             }
-            let failure = checkpoint.failure(place.article);
-            place.step(raw.file, failure);
+            let failure = checkpoint.failure(position.article);
+            position.step(raw.file, failure);
             failure.is_none()
         })
     }
@@ -416,226 +340,6 @@ impl Sink for Journal {
     }
 }
 
-impl Checkpoint {
-    fn failure(&self, article: u64) -> Option<&Failure> {
-        let found = self.failed.binary_search_by_key(&article, |(at, ..)| *at);
-        found.ok().and_then(|at| self.failed.get(at))
-    }
-}
-
-impl Past {
-    fn open(place: &Path, end: End, old: Option<(BufReader<File>, u64)>) -> Result<Self> {
-        let (_, checkpoints) = read_log(place)?;
-        let again = match &old {
-            Some(_) => Some(read_log(place)?.1),
-            None => None,
-        };
-        let mut past = Self {
-            current: Checkpoint::default(),
-            checkpoints,
-            again,
-            end,
-            chain: Chain::default(),
-            place: Place::default(),
-            old,
-        };
-        past.advance();
-        Ok(past)
-    }
-
-    fn is_over(&self) -> bool {
-        self.place.article >= self.end.articles
-    }
-
-    fn advance(&mut self) {
-        if let Some((next, _)) = self.checkpoints.next() {
-            self.current = next;
-        }
-    }
-
-    /// Passes the next article by, its old records into `kept`. Whether it is still the one that was answered, as far as can be told here.
-    fn take(&mut self, entry: &Entry<'_>, kept: Option<&mut Vec<u8>>) -> io::Result<bool> {
-        if self.old.is_some() && self.place.is_new(entry.file) {
-            return Ok(true);
-        }
-        let failure = self.current.failure(self.place.article);
-        let failed = failure.is_some();
-        self.place.step(entry.file, failure);
-        self.chain.add(entry, !failed);
-        if let Some((old, claims)) = &mut self.old {
-            let records = if failed || entry.own_claim {
-                1
-            } else {
-                *claims
-            };
-            let mut unwanted = Vec::new();
-            let to = kept.unwrap_or(&mut unwanted);
-            for _ in 0..records {
-                old.read_until(b'\n', to)?;
-            }
-        }
-        let articles = self.place.article;
-        let same = articles < self.current.articles || self.chain.hex() == self.current.inputs;
-        if articles == self.current.articles {
-            self.advance();
-        }
-        Ok(same)
-    }
-}
-
-/// The lines of a log after its first, each with the byte where it ends; up to one that is torn.
-struct Checkpoints {
-    lines: BufReader<File>,
-    last: Checkpoint,
-    at: u64,
-}
-
-impl Iterator for Checkpoints {
-    type Item = (Checkpoint, u64);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut line = Vec::new();
-        self.lines.read_until(b'\n', &mut line).ok()?;
-        let whole = line.ends_with(b"\n");
-        let next: Checkpoint = serde_json::from_slice(&line).ok().filter(|_| whole)?;
-        let goes_on = next.articles > self.last.articles && next.bytes >= self.last.bytes;
-        self.at += line.len() as u64;
-        self.last = goes_on.then_some(next)?;
-        Some((self.last.clone(), self.at))
-    }
-}
-
-/// The log of the output at `place`.
-fn read_log(place: &Path) -> Result<(Header, Checkpoints)> {
-    let path = Journal::log_of(place);
-    let unknown = |why: String| {
-        Error::Usage(format!(
-            "cannot tell what {} answers: {} {why}; start anew with --force",
-            place.display(),
-            path.display()
-        ))
-    };
-    let file = File::open(&path).map_err(|e| unknown(format!("cannot be read ({e})")))?;
-    let mut lines = BufReader::new(file);
-    let mut line = Vec::new();
-    let header = lines
-        .read_until(b'\n', &mut line)
-        .ok()
-        .and_then(|_| serde_json::from_slice(&line).ok());
-    let header = header.ok_or_else(|| unknown("is damaged".to_owned()))?;
-    let checkpoints = Checkpoints {
-        lines,
-        last: Checkpoint::default(),
-        at: line.len() as u64,
-    };
-    Ok((header, checkpoints))
-}
-
-/// How much of `out` counts, when its run had the same `settings`.
-fn answered(place: &Path, out: &mut File, settings: &Map<String, Value>) -> Result<(End, Earlier)> {
-    let (header, _) = read_log(place)?;
-    refuse_other_settings(place, &header, settings)?;
-    let mut reach = out.metadata().map_err(Error::Output)?.len();
-    loop {
-        let (_, checkpoints) = read_log(place)?;
-        let mut end = End {
-            log: checkpoints.at,
-            ..End::default()
-        };
-        let mut earlier = Earlier::default();
-        for (checkpoint, log) in checkpoints {
-            if checkpoint.bytes > reach {
-                break;
-            }
-            end = End {
-                articles: checkpoint.articles,
-                bytes: checkpoint.bytes,
-                log,
-            };
-            earlier.articles = checkpoint.articles;
-            for (_, kind, _) in checkpoint.failed {
-                *earlier.failed.entry(kind).or_default() += 1;
-            }
-        }
-        let whole = whole_up_to(out, end.bytes).map_err(Error::Output)?;
-        if whole == end.bytes {
-            return Ok((end, earlier));
-        }
-        reach = whole;
-    }
-}
-
-/// How far a file's first `length` bytes may be whole records: after a power failure it may have its length and not its bytes, which are zeros then.
-fn whole_up_to(file: &mut File, length: u64) -> io::Result<u64> {
-    file.rewind()?;
-    let (mut at, mut last) = (0, b'\n');
-    let mut start = BufReader::with_capacity(1 << 16, (&*file).take(length));
-    loop {
-        let bytes = start.fill_buf()?;
-        let Some(&end) = bytes.last() else { break };
-        if let Some(zero) = memchr::memchr(0, bytes) {
-            file.rewind()?;
-            return Ok(at + zero as u64);
-        }
-        last = end;
-        let read = bytes.len();
-        at += read as u64;
-        start.consume(read);
-    }
-    file.rewind()?;
-    Ok(at - u64::from(last != b'\n'))
-}
-
-fn refuse_other_settings(place: &Path, then: &Header, now: &Map<String, Value>) -> Result<()> {
-    let mut differences = Vec::new();
-    let mut compare = |name: &str, then: Option<&Value>, now: Option<&Value>| {
-        if then != now {
-            let show = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
-            differences.push(format!("{name} was {}, is {}", show(then), show(now)));
-        }
-    };
-    let program = |version: &str| Value::from(version);
-    compare(
-        "version",
-        Some(&program(&then.tidings)),
-        Some(&program(env!("CARGO_PKG_VERSION"))),
-    );
-    for name in now.keys() {
-        compare(name, then.settings.get(name), now.get(name));
-    }
-    for name in then.settings.keys().filter(|name| !now.contains_key(*name)) {
-        compare(name, then.settings.get(name), None);
-    }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Usage(format!(
-        "{} is from a run with other settings: {}; go on with those, or start anew with --force",
-        place.display(),
-        differences.join("; ")
-    )))
-}
-
-/// Writes the log's first line: all of it is there, or none.
-fn begin(place: &Path, settings: Map<String, Value>) -> Result<File> {
-    let header = Header {
-        tidings: env!("CARGO_PKG_VERSION").to_owned(),
-        settings,
-    };
-    let path = Journal::log_of(place);
-    let new = with_suffix(&path, "new");
-    let begin = || -> io::Result<File> {
-        let mut line = serde_json::to_vec(&header)?;
-        line.push(b'\n');
-        let mut log = File::create(&new)?;
-        disk::write(&mut log, &line)?;
-        disk::sync(&log)?;
-        disk::rename(&new, &path)?;
-        Ok(log)
-    };
-    begin().map_err(Error::Output)
-}
-
 /// Opens an output, whose bytes stay, for this run alone.
 fn open(place: &Path) -> Result<File> {
     let file = OpenOptions::new()
@@ -685,53 +389,3 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn cannot_write(path: &Path, error: &io::Error) -> Error {
     Error::Usage(format!("cannot write {}: {error}", path.display()))
 }
-
-/// Every change to a file after it was made goes through here, so that tests can end a run at each of them.
-mod disk {
-    use super::*;
-
-    pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        #[cfg(test)]
-        super::tests::fault(|part| file.write_all(&bytes[..bytes.len() * part / 100]))?;
-        file.write_all(bytes)
-    }
-
-    pub(super) fn cut(file: &File, length: u64) -> io::Result<()> {
-        #[cfg(test)]
-        super::tests::fault(|_| Ok(()))?;
-        file.set_len(length)
-    }
-
-    pub(super) fn sync(file: &File) -> io::Result<()> {
-        #[cfg(test)]
-        super::tests::fault(|_| Ok(()))?;
-        file.sync_data()
-    }
-
-    pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-        #[cfg(test)]
-        super::tests::fault(|_| Ok(()))?;
-        fs::rename(from, to)?;
-        // A new name is safe once its folder is; where folders cannot be opened, the system sees to it.
-        match File::open(
-            to.parent()
-                .filter(|p| !p.as_os_str().is_empty())
-                .unwrap_or(Path::new(".")),
-        ) {
-            Ok(folder) => folder.sync_all().or(Ok(())),
-            Err(_) => Ok(()),
-        }
-    }
-
-    pub(super) fn remove(path: &Path) -> io::Result<()> {
-        #[cfg(test)]
-        super::tests::fault(|_| Ok(()))?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -277,7 +277,7 @@ fn a_log_that_a_second_try_left_is_not_taken_for_anothers() {
     let fixture = Fixture::new();
     let (_, stale) = fixture.undisturbed("mended");
     let (whole, _) = fixture.undisturbed("broken");
-    let retry = fixture.folder.path().join("out.jsonl.retry.run");
+    let retry = fixture.folder.path().join("run.jsonl.retry.run");
     fs::write(&retry, &stale[..stale.len() / 2]).unwrap();
     fixture.resume("broken").unwrap();
     assert_eq!(fixture.output(), whole);
