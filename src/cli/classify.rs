@@ -14,7 +14,6 @@ use tidings::article::CleanOptions;
 use tidings::article::read::{Elsewhere, ReadOptions, Reader, Source, total_bytes};
 use tidings::output::Labels;
 use tidings::stance::{Claim, DEFAULT_CLAIM};
-use tidings::summary::Limits;
 use tidings::{Error, Model, Options, Result, Stance, Totals};
 
 use super::args::Classify;
@@ -46,7 +45,7 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         },
         truncate: args.truncate,
         abstain_below: args.abstain_below,
-        summary: args.summary.then(|| Limits::from(&args.length)),
+        summary: args.length.limits_if(args.summary, "--summary")?,
         batch_tokens: args.batch_tokens,
         batch_size: args.batch_size,
         max_latency: Duration::from_millis(args.max_latency),

@@ -13,7 +13,6 @@ use tidings::article::read::Source;
 use tidings::eval::{self, Answers, Baseline, LabelOptions, Negated, Negation, Report, Set};
 use tidings::output::{JsonLines, Labels, Sink, plain};
 use tidings::stance::Claim;
-use tidings::summary::Limits;
 use tidings::{ArticleError, Error, Model, Options, Result};
 
 use super::args::{Eval, EvalFormat};
@@ -54,7 +53,7 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         },
         truncate: args.truncate,
         abstain_below: args.abstain_below,
-        summary: args.summaries.then(|| Limits::from(&args.length)),
+        summary: args.length.limits_if(args.summaries, "--summaries")?,
         threads: args.threads,
         ..Options::default()
     };

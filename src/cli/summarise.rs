@@ -62,7 +62,7 @@ fn summarise(
     claim: Option<Claim>,
     model: &Model,
 ) -> Result<Outcome> {
-    let limits = Limits::from(&args.length);
+    let limits = args.length.limits();
     let source = Source {
         id: article.id,
         title: article.title,

@@ -1,0 +1,42 @@
+//! `tidings summarise`.
+
+use clap::Args;
+
+use super::{Input, Length, ModelArgs};
+
+pub(super) const SUMMARISE_HELP: &str = "\
+Every sentence is copied from the article, none is rewritten. With --claim they are those that answer it; without,
+those that bear out the article's own title, or its first ones. `tidings summarize` does the same.
+
+Examples:
+  tidings summarise page.html
+  tidings summarise page.html --claim \"Talks are imminent.\" --json
+  cat article.txt | tidings summarise --sentences 1";
+
+#[derive(Args)]
+pub struct Summarise {
+    /// The article's file; `-` or nothing reads standard input
+    #[arg(value_name = "FILE")]
+    pub path: Option<String>,
+
+    /// Say what the article tells about this claim; without it, what the article is about
+    #[arg(long, value_name = "TEXT")]
+    pub claim: Option<String>,
+
+    #[command(flatten)]
+    pub length: Length,
+
+    /// Print the record instead: one JSON object with the place of each sentence in the text that `tidings extract` prints
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub input: Input,
+
+    /// Read an article in any language, though the model may not know it
+    #[arg(long, help_heading = "Input")]
+    pub any_language: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
