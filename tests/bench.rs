@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::path;
+use crate::program::{Ran, run};
 
 /// As little measuring as there can be.
 const QUICK: [&str; 12] = [
@@ -24,33 +23,6 @@ const QUICK: [&str; 12] = [
     "--format",
     "json",
 ];
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn json(&self) -> Value {
-        assert_eq!(self.code, 0, "{}", self.err);
-        serde_json::from_str(&self.out).unwrap()
-    }
-}
-
-fn run(args: &[&str]) -> Ran {
-    let output = Command::cargo_bin("tidings")
-        .unwrap()
-        .current_dir(path("data"))
-        .args(args)
-        .output()
-        .unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
 
 /// Quickly, but for what `args` set otherwise.
 fn bench(args: &[&str]) -> Ran {

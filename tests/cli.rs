@@ -4,45 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::path;
-
-fn tidings() -> Command {
-    let mut command = Command::cargo_bin("tidings").unwrap();
-    command.current_dir(path("data")).env_remove("NO_COLOR");
-    command
-}
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn records(&self) -> Vec<Value> {
-        self.out
-            .lines()
-            .map(|l| serde_json::from_str(l).unwrap())
-            .collect()
-    }
-}
-
-fn run(args: &[&str]) -> Ran {
-    run_with(args, b"")
-}
-
-fn run_with(args: &[&str], input: &[u8]) -> Ran {
-    let output = tidings().args(args).write_stdin(input).output().unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
+use crate::program::{Ran, run, run_with};
 
 #[test]
 fn a_folder_becomes_records_in_byte_order_of_paths() {

@@ -3,42 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::path;
+use crate::program::{Ran, run};
 
 const TALKS: &str = "labelled/talks.jsonl";
 const BODIES: &str = "labelled/bodies.csv";
 const STANCES: &str = "labelled/stances.csv";
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn json(&self) -> Value {
-        assert_eq!(self.code, 0, "{}", self.err);
-        serde_json::from_str(&self.out).unwrap()
-    }
-}
-
-fn run(args: &[&str]) -> Ran {
-    let mut command = Command::cargo_bin("tidings").unwrap();
-    let output = command
-        .current_dir(path("data"))
-        .args(args)
-        .output()
-        .unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
 
 fn eval(args: &[&str]) -> Ran {
     run(&[&["eval", "--format", "json"], args].concat())

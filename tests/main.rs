@@ -8,6 +8,7 @@ mod cli;
 mod eval;
 mod golden;
 mod invariance;
+mod program;
 mod robustness;
 mod runner;
 mod summaries;

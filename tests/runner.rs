@@ -2,6 +2,9 @@
 //!
 //! Most of these use the fake model (`--engine fake`): what is tested is the way of the articles, not what is said of them.
 
+mod outputs;
+mod shards;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -201,119 +204,6 @@ fn an_output_is_gone_on_with_only_by_the_same_run() {
 }
 
 #[test]
-fn a_table_is_made_whole_from_its_journal() {
-    let place = Place::with_articles(400);
-    let ran = place.run(&["in.jsonl", "-o", "out.csv"]);
-    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-    let streamed = place.run(&["in.jsonl", "--format", "csv"]).stdout;
-    assert_eq!(place.read("out.csv"), streamed);
-    let journal = place.read("out.csv.jsonl");
-    assert_eq!(records(&journal).len(), 400);
-    // Cut down and without its table, as after a kill.
-    fs::write(place.at("out.csv.jsonl"), &journal[..journal.len() / 3]).unwrap();
-    fs::remove_file(place.at("out.csv")).unwrap();
-    let ran = place.run(&["in.jsonl", "-o", "out.csv", "--resume"]);
-    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-    assert_eq!(place.read("out.csv"), streamed);
-    assert_eq!(
-        place.run(&["in.jsonl", "-o", "out.csv"]).status.code(),
-        Some(2)
-    );
-}
-
-#[test]
-fn an_output_is_never_input() {
-    let place = Place::with_articles(20);
-    let input = place.read("in.jsonl");
-    fs::create_dir(place.at("news")).unwrap();
-    fs::copy(place.at("in.jsonl"), place.at("news/in.jsonl")).unwrap();
-    let shell = |command: &str| {
-        let program = assert_cmd::cargo::cargo_bin("tidings");
-        let command = command.replace("tidings", &format!("'{}'", program.display()));
-        let mut bash = Command::new("bash");
-        bash.current_dir(place.folder.path()).args(["-c", &command]);
-        bash.output().unwrap()
-    };
-    for command in [
-        "tidings classify --engine fake in.jsonl -o in.jsonl --force",
-        "tidings classify --engine fake - -o in.jsonl --force < in.jsonl",
-        "tidings classify --engine fake news -o news/in.jsonl --force",
-        "tidings classify --engine fake news --format table -o news/in.jsonl --force",
-        "tidings classify --engine fake in.jsonl >> in.jsonl",
-        "tidings classify --engine fake < in.jsonl >> in.jsonl",
-    ] {
-        let ran = shell(command);
-        assert_eq!(ran.status.code(), Some(2), "{command}: {}", said(&ran));
-        assert!(
-            said(&ran).contains("both input and output"),
-            "{}",
-            said(&ran)
-        );
-        assert!(place.read("in.jsonl") == input, "{command}");
-        assert!(place.read("news/in.jsonl") == input, "{command}");
-    }
-}
-
-#[test]
-fn nothing_that_a_run_leaves_in_a_folder_is_read_from_it() {
-    for (output, leftovers) in [
-        (
-            "out.csv",
-            &[".new", ".jsonl.run.new", ".jsonl.retry", ".jsonl.retry.run"][..],
-        ),
-        ("out.jsonl", &[".run.new", ".retry", ".retry.run"]),
-    ] {
-        let place = Place::with_articles(0);
-        fs::create_dir(place.at("news")).unwrap();
-        write_articles(&place.at("news/in.jsonl"), 60);
-        fs::write(place.at("news/b.txt"), "\0\0\0\u{1}").unwrap();
-        let output = format!("news/{output}");
-        for left in leftovers {
-            fs::write(place.at(&format!("{output}{left}")), "Stale talks.").unwrap();
-        }
-        for flag in ["--no-progress", "--force", "--retry-errors", "--force"] {
-            let ran = place.run(&["news", "-o", &output, flag]);
-            let articles = if flag == "--retry-errors" { 2 } else { 61 };
-            let expected = format!("{articles} articles in");
-            assert!(
-                said(&ran).contains(&expected),
-                "{output} {flag}: {}",
-                said(&ran)
-            );
-        }
-    }
-}
-
-#[test]
-fn what_is_not_a_runs_own_is_replaced_only_by_force() {
-    let place = Place::with_articles(10);
-    fs::write(place.at("out.csv"), "mine").unwrap();
-    fs::write(place.at("b.jsonl.run"), "mine too").unwrap();
-    for output in ["out.csv", "b.jsonl"] {
-        for flag in ["--resume", "--quiet"] {
-            let ran = place.run(&["in.jsonl", "-o", output, flag]);
-            assert_eq!(
-                ran.status.code(),
-                Some(2),
-                "{output} {flag}: {}",
-                said(&ran)
-            );
-            assert!(said(&ran).contains("exists"), "{}", said(&ran));
-        }
-    }
-    assert_eq!(place.read("out.csv"), b"mine");
-    assert_eq!(place.read("b.jsonl.run"), b"mine too");
-    assert_eq!(
-        place
-            .run(&["in.jsonl", "-o", "out.csv", "--force"])
-            .status
-            .code(),
-        Some(0)
-    );
-    assert_eq!(records(&place.read("out.csv.jsonl")).len(), 10);
-}
-
-#[test]
 fn errors_are_tried_again_when_their_cause_is_mended() {
     let place = Place::with_articles(60);
     let whole = fs::read_to_string(place.at("in.jsonl")).unwrap();
@@ -392,114 +282,6 @@ fn a_file_that_comes_back_is_read_when_errors_are_tried_again() {
     assert!(place.read("out.jsonl") == place.read("anew.jsonl"));
     let ran = place.run(&[&args[..], &["--resume"]].concat());
     assert!(said(&ran).contains("0 articles in"), "{}", said(&ran));
-}
-
-#[test]
-fn what_one_machine_cannot_read_is_said_in_every_part() {
-    let place = Place::with_articles(200);
-    let cut = place.read("in.jsonl").len() - 10;
-    let text = format!(
-        "[{}",
-        String::from_utf8_lossy(&place.read("in.jsonl")[..cut])
-    );
-    fs::write(place.at("torn.json"), text).unwrap();
-    let mut records_of_it = 0;
-    for n in 1..=3 {
-        let ran = place.run(&["in.jsonl", "torn.json", "--shard", &format!("{n}/3")]);
-        assert_eq!(ran.status.code(), Some(1));
-        let torn = records(&ran.stdout)
-            .iter()
-            .filter(|r| {
-                r["id"].as_str().unwrap().starts_with("torn.json#")
-                    && r["error"]["kind"] == "malformed"
-            })
-            .count();
-        let warned =
-            said(&ran).contains("warning: torn.json#200: the file ends within this record");
-        assert_eq!(torn + usize::from(warned), 1, "{}", said(&ran));
-        records_of_it += torn;
-    }
-    assert_eq!(records_of_it, 1);
-    // The same part wherever the folder lies.
-    fs::create_dir(place.at("news")).unwrap();
-    for n in 0..30 {
-        fs::write(
-            place.at(&format!("news/{n}.txt")),
-            "The talks open on Monday.",
-        )
-        .unwrap();
-    }
-    let ids = |folder: &str| -> Vec<String> {
-        let part = place.run(&[folder, "--shard", "1/3"]).stdout;
-        let ids = records(&part)
-            .into_iter()
-            .map(|r| r["id"].as_str().unwrap().to_owned());
-        ids.map(|id| id.rsplit('/').next().unwrap().to_owned())
-            .collect()
-    };
-    let whole = place.at("news").display().to_string();
-    assert_eq!(ids("news"), ids(&whole));
-    assert_eq!(ids("news"), ids("./news"));
-}
-
-#[test]
-fn shards_together_are_the_whole() {
-    let place = Place::with_articles(500);
-    for i in 0..40 {
-        fs::create_dir_all(place.at("news")).unwrap();
-        fs::write(
-            place.at(&format!("news/{i}.txt")),
-            format!("Round {i} of the talks opens on Monday."),
-        )
-        .unwrap();
-    }
-    let rows: String = (0..60)
-        .map(|i| format!("r{i},\"Round {i}, the talks go on.\"\n"))
-        .collect();
-    fs::write(place.at("rows.csv"), format!("id,text\n{rows}")).unwrap();
-    fs::write(
-        place.at("values.json"),
-        r#"[{"text":"One."},{"text":7},{"id":"v","text":"Three talks."}]"#,
-    )
-    .unwrap();
-    let inputs = ["in.jsonl", "news", "rows.csv", "values.json"];
-    let whole = place.run(&inputs).stdout;
-    let lines = |bytes: &[u8]| -> Vec<String> {
-        String::from_utf8(bytes.to_vec())
-            .unwrap()
-            .lines()
-            .map(String::from)
-            .collect()
-    };
-    let whole = lines(&whole);
-    assert_eq!(whole.len(), 603);
-    let mut parts = Vec::new();
-    for n in 1..=7 {
-        let part = lines(
-            &place
-                .run(&[&inputs[..], &["--shard", &format!("{n}/7")]].concat())
-                .stdout,
-        );
-        // A stable split: in input order, and about even.
-        let mut rest = whole.iter();
-        assert!(part.iter().all(|line| rest.any(|other| other == line)));
-        assert!((50..130).contains(&part.len()), "{}", part.len());
-        parts.extend(part);
-    }
-    assert_eq!(parts.len(), whole.len());
-    assert_eq!(BTreeSet::from_iter(&parts), BTreeSet::from_iter(&whole));
-    // What stands beside an article does not move it.
-    let part = |inputs: &[&str]| lines(&place.run(&[inputs, &["--shard", "2/7"]].concat()).stdout);
-    let alone = part(&["in.jsonl"]);
-    assert!(!alone.is_empty());
-    let beside = part(&["news", "in.jsonl"]);
-    assert_eq!(beside[beside.len() - alone.len()..], alone);
-    for wrong in ["0/7", "8/7", "1", "a/b", "1/0"] {
-        assert_eq!(
-            place.run(&["in.jsonl", "--shard", wrong]).status.code(),
-            Some(2)
-        );
-    }
 }
 
 #[test]
@@ -683,33 +465,6 @@ mod unix {
             );
             assert_eq!(records(&place.read("out.jsonl")).len(), 1);
         }
-    }
-
-    #[test]
-    fn an_output_may_be_a_link_or_a_named_pipe() {
-        let place = Place::with_articles(30);
-        fs::create_dir(place.at("far")).unwrap();
-        std::os::unix::fs::symlink("far/real.jsonl", place.at("out.jsonl")).unwrap();
-        let ran = place.run(&["in.jsonl", "-o", "out.jsonl"]);
-        assert_eq!(ran.status.code(), Some(2));
-        assert!(said(&ran).contains("leads nowhere"), "{}", said(&ran));
-        assert!(place.at("out.jsonl").is_symlink());
-        fs::write(place.at("far/real.jsonl"), "").unwrap();
-        for flag in ["--force", "--retry-errors"] {
-            place.run(&["in.jsonl", "-o", "out.jsonl", flag]);
-            assert!(place.at("out.jsonl").is_symlink());
-            assert_eq!(records(&place.read("far/real.jsonl")).len(), 30, "{flag}");
-        }
-        let made = Command::new("mkfifo").arg(place.at("pipe.jsonl")).status();
-        assert!(made.unwrap().success());
-        let child = tidings()
-            .current_dir(place.folder.path())
-            .args(["in.jsonl", "-o", "pipe.jsonl"])
-            .stderr(Stdio::null())
-            .spawn();
-        let written = place.read("pipe.jsonl");
-        assert_eq!(child.unwrap().wait().unwrap().code(), Some(0));
-        assert_eq!(records(&written).len(), 30);
     }
 
     #[test]

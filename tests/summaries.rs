@@ -3,32 +3,11 @@
 use std::fs;
 use std::process::Stdio;
 
-use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::path;
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn run_with(args: &[&str], input: &str) -> Ran {
-    let mut command = Command::cargo_bin("tidings").unwrap();
-    let command = command.current_dir(path("data")).args(args);
-    let output = command.write_stdin(input).output().unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-fn run(args: &[&str]) -> Ran {
-    run_with(args, "")
-}
+use crate::program::{run, run_with};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()

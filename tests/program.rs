@@ -1,0 +1,54 @@
+//! Running the program, and what it gave.
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+use crate::path;
+
+/// What a run of the program gave.
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// The JSON that it printed, having succeeded.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.code, 0, "{}", self.err);
+        serde_json::from_str(&self.out).unwrap()
+    }
+
+    /// The JSON Lines that it printed.
+    pub fn records(&self) -> Vec<Value> {
+        let lines = self.out.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+/// The program, in the folder of the example articles.
+pub fn tidings() -> Command {
+    let mut command = Command::cargo_bin("tidings").unwrap();
+    command.current_dir(path("data")).env_remove("NO_COLOR");
+    command
+}
+
+pub fn run(args: &[&str]) -> Ran {
+    run_with(args, b"")
+}
+
+/// With `input` on standard input.
+pub fn run_with(args: &[&str], input: impl AsRef<[u8]>) -> Ran {
+    let output = tidings()
+        .args(args)
+        .write_stdin(input.as_ref())
+        .output()
+        .unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
