@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::path;
-use crate::program::{Ran, run, run_with};
+use crate::program::{Ran, run, run_with, tidings};
 
 #[test]
 fn a_folder_becomes_records_in_byte_order_of_paths() {
@@ -496,4 +496,35 @@ fn the_labelled_examples_are_read_as_a_person_reads_them() {
     }
     // A guard against a broken path (wrong labels, shuffled heads), not a measure of quality: chance is a quarter.
     assert!(all >= 15 && right * 10 >= all * 6, "{right} of {all}");
+}
+
+/// But for the percentages, whose last digit is the processor's.
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let readme = fs::read_to_string(path("../README.md")).unwrap();
+    let masked = |text: &str| -> String {
+        let lines = text.lines().map(|line| match line.split_once('%') {
+            Some((before, rest)) if before.len() < 20 => {
+                format!(
+                    "{}{rest}\n",
+                    before.trim_end_matches(|c: char| c.is_ascii_digit())
+                )
+            }
+            _ => format!("{line}\n"),
+        });
+        lines.collect()
+    };
+    let print = |args: &[&str]| {
+        let ran = tidings()
+            .current_dir(path(".."))
+            .args(args)
+            .output()
+            .unwrap();
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let table = print(&["classify", "--format", "table", "tests/data/wire"]);
+    assert!(masked(&readme).contains(&masked(&table)), "{table}");
+    let file = "tests/data/wire/ferry-strike.txt";
+    let summary = print(&["summarise", file, "--claim", "Talks are imminent."]);
+    assert!(readme.contains(&summary), "{summary}");
 }
