@@ -7,7 +7,7 @@ use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{ReadOptions, malformed};
+use super::{ReadOptions, malformed, too_large};
 use crate::article::{Content, Fields as Rest, Raw, html};
 use crate::error::{ArticleError, ArticleErrorKind};
 
@@ -62,33 +62,53 @@ impl Value<'_> {
     }
 
     fn is_blank(&self) -> bool {
-        match self {
-            Self::Json(json) if json.get().starts_with('"') => {
-                let mut inner = json.get().bytes().skip(1);
-                inner.all(|byte| byte.is_ascii_whitespace() || byte == b'"')
-                    || self.string().is_some_and(|s| s.trim().is_empty())
-            }
-            Self::Json(_) => false,
-            Self::Cell(text) => text.trim().is_empty(),
-        }
-    }
-
-    /// The text of a string.
-    fn string(&self) -> Option<String> {
-        match self {
-            Self::Json(json) => serde_json::from_str(json.get()).ok(),
-            Self::Cell(text) => Some(text.clone()),
-        }
-    }
-
-    /// A string that is not blank, a number or a boolean, as a string.
-    fn scalar(&self) -> Option<String> {
         let text = match self {
-            Self::Json(json) if json.get().starts_with(['{', '[', 'n']) => return None,
-            Self::Json(json) if !json.get().starts_with('"') => json.get().to_owned(),
-            _ => self.string()?,
+            Self::Json(json) => json.get(),
+            Self::Cell(text) => return text.trim().is_empty(),
         };
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        let Some(mut inner) = text.strip_prefix('"') else {
+            return false;
+        };
+        // A text is unfolded once, when it is read: here its first characters tell.
+        loop {
+            inner = inner.trim_start();
+            match ["\\n", "\\r", "\\t"]
+                .iter()
+                .find_map(|space| inner.strip_prefix(space))
+            {
+                Some(rest) => inner = rest,
+                None if inner.starts_with("\\u") => {
+                    return matches!(self.string(""), Ok(Some(text)) if text.trim().is_empty());
+                }
+                None => return inner == "\"",
+            }
+        }
+    }
+
+    /// The text of a string; `None` for anything else. `key` names it in the error.
+    fn string(&self, key: &str) -> Result<Option<String>, ArticleError> {
+        match self {
+            Self::Json(json) if !json.get().starts_with('"') => Ok(None),
+            // All that JSON's grammar allows and Unicode does not.
+            Self::Json(json) => serde_json::from_str(json.get()).map(Some).map_err(|_| {
+                malformed(format!(
+                    "its field `{key}` holds half a character (a lone \\u surrogate)"
+                ))
+            }),
+            Self::Cell(text) => Ok(Some(text.clone())),
+        }
+    }
+
+    /// A string that is not blank, a number or a boolean, as a string; otherwise as [`Value::string`].
+    fn scalar(&self, key: &str) -> Result<Option<String>, ArticleError> {
+        let text = match (self.string(key)?, self) {
+            (Some(text), _) => text,
+            (None, Self::Json(json)) if !json.get().starts_with(['{', '[', 'n']) => {
+                json.get().to_owned()
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
     }
 
     /// What it is, with its article.
@@ -190,72 +210,59 @@ impl Fields {
 
     /// The article that a record holds; `place` names it when it has no id of its own. With `keep_rest` its other fields are kept.
     pub(super) fn article(&self, mut record: Record<'_>, place: String, keep_rest: bool) -> Raw {
-        let mut used = Vec::new();
-        let mut scalar = |given: &Option<String>, usual: &[&str]| {
+        let (mut used, mut problem) = (Vec::new(), None);
+        let mut part = |name: &str, given: &Option<String>, usual: &[&str]| {
             let key = find(&record, given, usual)?;
-            let value = record.get(&*key)?.scalar()?;
-            used.push(key);
-            Some(value)
-        };
-        let mut id = scalar(&self.id, ID);
-        let (title, date) = (scalar(&self.title, TITLE), scalar(&self.date, DATE));
-        let claim =
-            match find(&record, &self.claim, CLAIM).and_then(|key| record.remove(&*key)) {
-                Some(value) if !value.is_null() => Some(value.string().ok_or_else(|| {
-                    malformed(format!("its claim is {}, not a string", value.kind()))
-                })),
-                _ => None,
+            let value = record.get(&*key)?;
+            let text = match value.scalar(&key) {
+                Ok(_) if name == "claim" && value.kind() != "a string" => Err(malformed(format!(
+                    "its claim is {}, not a string",
+                    value.kind()
+                ))),
+                Ok(Some(text)) if text.len() > MAX_PART => {
+                    Err(too_large(&format!("its {name}"), MAX_PART as u64))
+                }
+                other => other,
             };
-        let content = self.content(&mut record);
-        let mut raw = Raw {
-            id: id.take_if(|id| id.len() <= MAX_PART).unwrap_or(place),
-            title,
-            date,
-            claim: None,
-            content,
-            fields: None,
-            file: 0,
-            ends_file: false,
+            // A value that is no use as this part is handed on like any other field.
+            used.extend(
+                text.as_ref()
+                    .ok()
+                    .filter(|text| text.is_some())
+                    .map(|_| key),
+            );
+            text.unwrap_or_else(|error| {
+                problem = Some(error);
+                None
+            })
         };
-        let mut too_long = id.map(|_| "id");
-        match claim.transpose() {
-            Ok(claim) => {
-                let claim = claim.map(|claim| claim.trim().to_owned());
-                raw.claim = claim.filter(|claim| !claim.is_empty());
-            }
-            Err(error) => raw.content = Err(error),
-        }
-        for (name, part) in [
-            ("title", &mut raw.title),
-            ("date", &mut raw.date),
-            ("claim", &mut raw.claim),
-        ] {
-            if part.take_if(|part| part.len() > MAX_PART).is_some() {
-                too_long = Some(name);
-            }
-        }
+        let id = part("id", &self.id, ID).unwrap_or(place);
+        let title = part("title", &self.title, TITLE);
+        let date = part("date", &self.date, DATE);
+        let claim = part("claim", &self.claim, CLAIM);
+        let content = self.content(&mut record);
+        let mut fields = None;
         if keep_rest {
             for key in used {
                 record.remove(&*key);
             }
             let rest = record.iter().map(|(name, value)| name.len() + value.len());
-            match rest.sum::<usize>() > MAX_REST {
-                true => too_long = Some("part to pass through"),
-                false => raw.fields = rest_of(&record),
+            if rest.sum::<usize>() > MAX_REST {
+                problem = Some(too_large("its part to pass through", MAX_REST as u64));
+            } else {
+                fields = rest_of(&record);
             }
         }
-        if let Some(part) = too_long {
-            let most = if part.contains(' ') {
-                MAX_REST
-            } else {
-                MAX_PART
-            };
-            raw.content = Err(ArticleError::new(
-                ArticleErrorKind::TooLarge,
-                format!("its {part} has more than {most} bytes"),
-            ));
+        Raw {
+            id,
+            title,
+            date,
+            claim,
+            content: problem.map_or(content, Err),
+            fields,
+            file: 0,
+            ends_file: false,
         }
-        raw
     }
 
     /// Takes the text out of the record.
@@ -277,7 +284,7 @@ impl Fields {
         let kind = value.as_ref().map_or("null", Value::kind);
         let text = match value {
             Some(Value::Cell(text)) => Some(text),
-            Some(value) => value.string(),
+            Some(value) => value.string(&key)?,
             None => None,
         };
         match text {

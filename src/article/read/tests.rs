@@ -589,3 +589,30 @@ fn fields_that_make_no_part_of_the_article_are_handed_on() {
         r#"{"claim":null,"date":null,"id":["a",1],"title":{"en":"One"},"url":7}"#
     );
 }
+
+#[test]
+fn a_blank_field_gives_way_to_the_next() {
+    for blank in ["", "  ", r"\n\t \r", r"\u00a0", "\u{3000}"] {
+        let raws = read("a.jsonl", format!(r#"{{"text":"{blank}","body":"One."}}"#));
+        assert_eq!(brief(&raws), pairs(&[("a.jsonl#1", "One.")]), "{blank:?}");
+    }
+    for full in [r"\u0041", r"\n\\", r#"\""#, ",", r"\b"] {
+        let raws = read("a.jsonl", format!(r#"{{"text":"{full}","body":"One."}}"#));
+        assert_ne!(brief(&raws), pairs(&[("a.jsonl#1", "One.")]), "{full:?}");
+    }
+}
+
+#[test]
+fn half_a_character_is_said() {
+    for field in ["text", "title", "id", "date", "claim"] {
+        let rest = if field == "text" {
+            ""
+        } else {
+            r#","text":"One.""#
+        };
+        let raws = read("a.jsonl", format!(r#"{{"{field}":"a \ud83d b"{rest}}}"#));
+        assert_eq!(raws.len(), 1);
+        let expected = format!("its field `{field}` holds half a character (a lone \\u surrogate)");
+        assert_eq!(message(&raws[0]), expected);
+    }
+}
