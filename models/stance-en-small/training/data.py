@@ -5,7 +5,9 @@ RTE "not entailed"), `gold` (per entry of [title] + sentences 1 or 0, -1 where u
 """
 
 import glob
+import importlib.util
 import json
+import os
 import random
 import re
 import zlib
@@ -194,6 +196,21 @@ def from_rte_labels(path, rte):
     return out
 
 
+def from_lee_labels(path):
+    """The same for news items of the Lee corpus (ABC, 2001), which the Python package gensim carries as test data; the text stays there."""
+    folder = os.path.join(os.path.dirname(importlib.util.find_spec("gensim").origin), "test", "test_data")
+    texts, out = {}, []
+    for name in ("lee_background", "lee"):
+        with open(f"{folder}/{name}.cor", encoding="latin-1") as f:
+            texts |= {f"{name} {n}": line.strip() for n, line in enumerate(f)}
+    for r in read_jsonl(path):
+        a = Article("lee", r["lee"], "", texts[r["lee"]])
+        for c in r["claims"]:
+            a.add_marked(c["claim"], GUIDE[c["label"]], c["evidence"])
+        out.append(a)
+    return out
+
+
 def from_rte(path):
     out = []
     for r in read_jsonl(path):
@@ -374,8 +391,8 @@ TEASERS = ["{}", "{}", "{}", "Related: {}", "Read more: {}", "READ MORE: {}", "S
 TALK = re.compile(r"\b(talks?|negotiat|meet|summit|dialogue|delegat|discuss|truce|mediat|envoy|parley|round of|bargain)", re.I)
 
 # How often each article's claims come in an epoch, by where the article comes from.
-MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.6}
-PLAIN = {"articles": 0.4, "families": 0.2, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.4}
+MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.6, "lee": 2}
+PLAIN = {"articles": 0.6, "families": 0.25, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.4, "lee": 1.5}
 
 
 class Sampler:
@@ -453,7 +470,7 @@ class Sampler:
             title = ""
         if rng.random() < 0.15 * k:
             claim, title, *sentences = other_countries([claim, title, *sentences], rng)
-        if sentences and a.kind not in ("fnc", "rte") and rng.random() < 0.25 * k:
+        if sentences and a.kind not in ("fnc", "rte", "lee") and rng.random() < 0.25 * k:
             sentences[0] = dateline(sentences[0], rng)
         if title and rng.random() < 0.05 * k:
             title = title.upper()
@@ -468,8 +485,8 @@ class Sampler:
             last = max((i for i, (_, m) in enumerate(units) if m == 1), default=0)
             units = units[: max(rng.randint(7, 14), last + 1)]
         x = rng.random()
-        if x < 0.09 * k:  # bury in background
-            much = rng.choice((60, 100, 150, 200, 300)) if x < 0.08 * k else rng.choice((600, 1000, 2000))
+        if x < 0.11 * k:  # bury in background
+            much = rng.choice((60, 100, 150, 200, 300)) if x < 0.095 * k else rng.choice((600, 1000, 1500))
             fill = self.fill(much)
             cut = rng.choice((0, len(fill) // 2, len(fill) // 3, len(fill)))
             units = [(s, 0) for s in fill[:cut]] + units + [(s, 0) for s in fill[cut:]]
@@ -498,12 +515,12 @@ class Sampler:
             for n, (claim, label, gold) in enumerate(a.claims):
                 often = rate
                 if a.kind in ("articles", "families") and (claim == DEFAULT or n == 0):
-                    often = 1.5 * rate  # the default claim is rare on long articles
+                    often = (2 if claim == DEFAULT else 1.5) * rate  # the default claim is rare on long articles
                 if label == 3 and claim != DEFAULT and a.kind not in ("long-more", "wire-more", "web-more"):
-                    often *= 0.4 if a.kind in ("fnc", "rte") and TALK.search(claim) else 0.65
+                    often *= 0.4 if a.kind in ("fnc", "rte", "lee") and TALK.search(claim) else 0.65
                 for _ in range(self.times(often)):
                     out.append(self.example(a, claim, label, gold))
-            if a.kind not in ("fnc", "rte") and self.rng.random() < 0.2 * rate:
+            if a.kind not in ("fnc", "rte", "lee") and self.rng.random() < 0.2 * rate:
                 claim = self.foreign_claim(a)
                 if claim:
                     out.append(self.example(a, claim, 3, [0] * (1 + len(a.sentences))))
@@ -524,4 +541,6 @@ def load_articles(folder, public, apart=False):
         out += from_fnc_labels(path, f"{public}/fnc-1")
     for path in sorted(glob.glob(f"{folder}/rte-*.jsonl")):
         out += from_rte_labels(path, f"{public}/rte.jsonl")
+    for path in sorted(glob.glob(f"{folder}/lee-*.jsonl")):
+        out += from_lee_labels(path)
     return [a for a in out if (a.kind in CALIBRATION and held_out(a.key)) == apart]
