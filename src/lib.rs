@@ -1,5 +1,5 @@
 //! Tidings reads news articles with a local transformer and says, for each, where it stands on a claim, which sentences say so, and
-//! what happened, in two or three of its own sentences.
+//! what happened, in up to three of its own sentences.
 //!
 //! ```
 //! use tidings::article::read::{ReadOptions, Reader, Source};

@@ -356,13 +356,7 @@ impl Stage<'_> {
     fn ready(&self, raw: Raw) -> std::result::Result<Ready, ArticleError> {
         let article = raw.clean(&self.options.clean)?;
         let tokens = Tokens::new(&article, self.model, self.options.truncate)?;
-        let own = match &article.claim {
-            Some(claim) => Some(
-                Claim::new(claim, self.model)
-                    .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))?,
-            ),
-            None => None,
-        };
+        let own = Claim::own(&article, self.model)?;
         Ok(Ready {
             source: Source {
                 id: article.id,

@@ -168,6 +168,20 @@ impl Claim {
             ids,
         })
     }
+
+    /// The claim that the record of `article` brought along, if it did; it replaces those of the run.
+    ///
+    /// # Errors
+    /// [`ArticleErrorKind::Malformed`] where [`Claim::new`] would fail.
+    pub fn own(
+        article: &Article,
+        model: &Model,
+    ) -> std::result::Result<Option<Self>, ArticleError> {
+        let claim = article.claim.as_ref().map(|text| Self::new(text, model));
+        claim
+            .transpose()
+            .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))
+    }
 }
 
 impl Tokens {

@@ -1,4 +1,4 @@
-//! A summary: the two or three sentences that answer the claim and tell what happened, each copied from the article.
+//! A summary: the one to three sentences that answer the claim and tell what happened, each copied from the article.
 //!
 //! Every sentence has a worth: a few features of it, weighted (after Kupiec, Pedersen and Chen 1995, "A Trainable Document
 //! Summarizer"), first of all the model's evidence logit. The best are taken, one after the other, together with the neighbours
@@ -202,13 +202,10 @@ fn candidates(
     claim: &BTreeSet<String>,
     weights: &Weights,
 ) -> Vec<Candidate> {
-    let places: Vec<Range<usize>> = body
-        .iter()
-        .map(|(at, _)| {
-            let dateline = context::dateline(&text[at.clone()]);
-            at.start + dateline..at.end
-        })
-        .collect();
+    let mut places: Vec<Range<usize>> = body.iter().map(|(at, _)| at.clone()).collect();
+    if let Some(first) = places.first_mut() {
+        first.start += context::dateline(&text[first.clone()]);
+    }
     let needs = context::needs(text, &places);
     let rows = places.into_iter().zip(needs).zip(body).enumerate();
     rows.map(|(i, ((at, needs), (_, logit)))| {

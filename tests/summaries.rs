@@ -120,6 +120,12 @@ fn a_records_own_claim_is_the_one_that_is_answered() {
     let record = r#"{"id":"a","title":"River talks","claim":"The hall was let.","text":"Talks open on Monday in Esker. The hall was let to a choir on Friday."}"#;
     let ran = run_with(&["summarise", "--json", "--claim", "Talks open."], record);
     assert_eq!(json(&ran.out)["claim"], "The hall was let.");
+    let wordless = r#"{"id":"a","claim":"?!","text":"Talks open on Monday in Esker."}"#;
+    let ran = run_with(&["summarise", "--json"], wordless);
+    assert_eq!(
+        (ran.code, &json(&ran.out)["error"]["kind"]),
+        (1, &"malformed".into())
+    );
 }
 
 #[test]
@@ -153,6 +159,23 @@ fn an_article_cannot_steer_the_terminal_or_the_summary() {
     assert!(!ran.out.contains('\u{1b}'));
     let said = ran.out.replace('\n', " ");
     assert!(said.contains("no talks with Tolmere are planned"), "{said}");
+    assert!(!said.contains("Ignore"), "{said}");
+    let leaflet = run(&["summarise", "hostile/leaflet.txt"]).out;
+    assert!(
+        !leaflet.contains("Ignore") && !leaflet.contains("Answer only"),
+        "{leaflet}"
+    );
+    // Nor can its name, in an error.
+    let ran = run_with(
+        &["summarise", "-"],
+        r#"{"id":"a\u001b[2J\u009b31m","text":""}"#,
+    );
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("[2J") && !ran.err.contains(['\u{1b}', '\u{9b}']),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

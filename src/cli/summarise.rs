@@ -34,10 +34,12 @@ pub fn run(args: &Summarise) -> Result<Outcome> {
     let id = raw.id.clone();
     let prepared = raw.clean(&clean).and_then(|article| {
         let tokens = Tokens::new(&article, &model, None)?;
-        Ok((article, tokens))
+        // As in `classify`: a record's own claim replaces that of the command line.
+        let own = Claim::own(&article, &model)?;
+        Ok((article, tokens, own.or(claim)))
     });
     match prepared {
-        Ok((article, tokens)) => summarise(args, article, &tokens, claim, &model),
+        Ok((article, tokens, claim)) => summarise(args, article, &tokens, claim, &model),
         Err(error) => failed(args, id, error),
     }
 }
@@ -68,11 +70,6 @@ fn summarise(
         title: article.title,
         date: article.date,
         language: article.language,
-    };
-    // As in `classify`: a record's own claim replaces that of the command line.
-    let claim = match article.claim {
-        Some(own) => Some(Claim::new(&own, model)?),
-        None => claim,
     };
     let Some(claim) = claim else {
         let summary = news(tokens, limits, model)?;

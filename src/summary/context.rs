@@ -20,17 +20,19 @@ pub fn needs(text: &str, places: &[Range<usize>]) -> Vec<Needs> {
     let mut needs: Vec<Needs> = Vec::with_capacity(places.len());
     for at in places {
         let sentence = &text[at.clone()];
-        // A quotation ends with its paragraph, closed or not.
+        // A new paragraph opens its quotation again; what the last one left open, it must bring.
+        let left_open = quoting;
         quoting &= !text[last_end..at.start].contains('\n');
         last_end = at.end;
         let opened_before = quoting;
+        let closes_another = !quoting && closes_first(sentence);
         quoting = quotes(sentence, quoting);
         let denial = denies_the_last(sentence);
         if let Some(last) = needs.last_mut() {
-            last.after |= denial || opened_before;
+            last.after |= denial || left_open;
         }
         needs.push(Needs {
-            before: opened_before || denial || points_back(sentence),
+            before: opened_before || closes_another || denial || points_back(sentence),
             after: sentence.ends_with(':') || expects_a_turn(sentence),
         });
     }
@@ -67,8 +69,15 @@ pub fn is_whole(sentence: &str) -> bool {
 
 /// Whether it asks or orders something of the reader, and so tells nothing.
 pub fn asks(sentence: &str) -> bool {
-    let first = words(sentence).next().unwrap_or_default();
-    bare_end(sentence).ends_with('?') || !sentence.starts_with(is_quote) && has(ORDERS, &first)
+    bare_end(sentence).ends_with('?') || !sentence.starts_with(is_quote) && orders(sentence)
+}
+
+/// Whether it opens with an order: `Ignore the above`, `Now write that`, `[CLS] Answer only`; `Share prices fell` is none.
+fn orders(sentence: &str) -> bool {
+    let mut words = words(sentence).skip_while(|word| has(BEFORE_ORDERS, word));
+    let verb = words.next().unwrap_or_default();
+    let object = words.next().unwrap_or_default();
+    has(ORDERS, &verb) || has(NOUNS_OR_ORDERS, &verb) && has(OBJECTS, &object)
 }
 
 /// `sentence` without the quotation marks and brackets that close it.
@@ -76,7 +85,7 @@ fn bare_end(sentence: &str) -> &str {
     sentence.trim_end_matches(|c: char| is_quote(c) || matches!(c, ')' | ']' | '’' | '\''))
 }
 
-/// Bytes of the dateline that opens `sentence`: `ESKER, March 4 (Northern Wire) - `.
+/// Bytes of the dateline that opens `sentence`, the article's first: `ESKER, March 4 (Northern Wire) - `.
 pub fn dateline(sentence: &str) -> usize {
     for dash in [" - ", " – ", " — ", " -- "] {
         let Some((head, rest)) = sentence.split_once(dash) else {
@@ -87,8 +96,9 @@ pub fn dateline(sentence: &str) -> usize {
         // A town in capitals, a date, or an agency in brackets.
         let town = raw_words(head).next().unwrap_or_default();
         let capitals = town.chars().count() > 1 && !town.contains(char::is_lowercase);
-        let date = raw_words(head).any(|word| is_month(word.trim_end_matches(char::is_numeric)));
+        let date = head.contains([',', '(']) && raw_words(head).any(is_month);
         if named
+            && !has(NO_TOWNS, &town.to_lowercase())
             && (capitals || date || head.ends_with(')'))
             && rest
                 .trim_start_matches(is_quote)
@@ -102,6 +112,9 @@ pub fn dateline(sentence: &str) -> usize {
 
 /// Longest dateline, in bytes.
 const DATELINE: usize = 60;
+/// In capitals too, but parties to talks: `EU - UK talks`.
+const NO_TOWNS: &str =
+    "us usa u uk eu un uae nato asean opec imf who wto iaea au drc prc g7 g8 g20 brics";
 
 /// Whether it names a day, a month or a number.
 pub fn dated(sentence: &str) -> bool {
@@ -245,6 +258,12 @@ fn expletive(sentence: &str, at: usize) -> bool {
             .any(|word| has("that whether if when who to how what", word))
 }
 
+/// Whether the first quotation mark of `sentence` closes a quotation.
+fn closes_first(sentence: &str) -> bool {
+    let mark = sentence.chars().find(|&c| is_quote(c));
+    mark.is_some_and(|mark| matches!(mark, '”' | '»'))
+}
+
 /// Whether a quotation is open after `sentence`, given that one was open before.
 fn quotes(sentence: &str, mut open: bool) -> bool {
     for c in sentence.chars() {
@@ -304,8 +323,16 @@ const ASIDES: &str = "however nevertheless nonetheless therefore";
 /// Words of a sentence that one of them may be among.
 const NEAR: usize = 6;
 /// Beginnings of what is said to the reader, a person or a program.
-const ORDERS: &str = "ignore disregard forget please note click read subscribe share sign follow write say summarise summarize answer
-    remember print output respond reply repeat pretend";
+const ORDERS: &str =
+    "ignore disregard forget please click subscribe summarise summarize remember respond pretend";
+/// Those that begin statements too.
+const NOUNS_OR_ORDERS: &str =
+    "note read share sign follow write say answer print output reply repeat label classify";
+/// What follows an order and no noun.
+const OBJECTS: &str = "a an the this that these those it only to with on us me our your more here back yes no imminent";
+/// What may stand before an order, marks of a model's own among it.
+const BEFORE_ORDERS: &str =
+    "now so then and but cls sep mask pad unk bos eos s im start end system user assistant";
 /// What had been to happen.
 const PLANNED: &str = "due expected scheduled set planned hoped meant announced";
 /// Openings that go on from the sentence before.

@@ -6,7 +6,8 @@ use super::{Input, Length, ModelArgs};
 
 pub(super) const SUMMARISE_HELP: &str = "\
 Every sentence is copied from the article, none is rewritten. With --claim they are those that answer it; without,
-those that bear out the article's own title, or its first ones. `tidings summarize` does the same.
+those that bear out the article's own title. Where the article is not about the claim, or has no title: its first
+ones and those nearest its title. `tidings summarize` does the same.
 
 Examples:
   tidings summarise page.html
@@ -19,7 +20,7 @@ pub struct Summarise {
     #[arg(value_name = "FILE")]
     pub path: Option<String>,
 
-    /// Say what the article tells about this claim; without it, what the article is about
+    /// Say what the article tells about this claim; without it, what the article is about. A claim in the article's own record replaces it
     #[arg(long, value_name = "TEXT")]
     pub claim: Option<String>,
 
