@@ -24,6 +24,24 @@ pub fn by_budget(
     ranges
 }
 
+/// Takes items until they cost `budget` together, or are `most`; one at least, if there is one.
+pub fn take<T>(
+    items: &mut impl Iterator<Item = T>,
+    cost: impl Fn(&T) -> usize,
+    budget: usize,
+    most: usize,
+) -> Vec<T> {
+    let (mut taken, mut total) = (Vec::new(), 0);
+    while total < budget.max(1)
+        && taken.len() < most.max(1)
+        && let Some(item) = items.next()
+    {
+        total += cost(&item);
+        taken.push(item);
+    }
+    taken
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -34,6 +52,17 @@ mod tests {
     fn an_item_over_the_budget_stands_alone() {
         assert_eq!(by_budget([5, 50, 4, 4, 4], 12), [0..1, 1..2, 2..5]);
         assert!(by_budget([], 12).is_empty());
+    }
+
+    #[test]
+    fn items_are_taken_until_the_budget_is_spent_or_they_are_enough() {
+        let mut items = [3usize, 3, 3, 3, 9].into_iter();
+        let mut take = |budget, most| take(&mut items, |&cost| cost, budget, most);
+        assert_eq!(take(5, 10), [3, 3]);
+        assert_eq!(take(100, 1), [3]);
+        assert_eq!(take(0, 0), [3]);
+        assert_eq!(take(5, 10), [9]);
+        assert!(take(5, 10).is_empty());
     }
 
     proptest! {

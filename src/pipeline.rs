@@ -18,10 +18,11 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::article::{CleanOptions, Content, Fields, Raw};
+use crate::batch;
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::model::Model;
 use crate::output::{Entry, Labels, Record, Sink, Source};
-use crate::stance::{self, Claim, DEFAULT_CLAIM, Stance, Tokens, Verdict};
+use crate::stance::{self, Claim, DEFAULT_CLAIM, Pair, Stance, Tokens, Verdict};
 use crate::summary;
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
@@ -358,12 +359,7 @@ impl Stage<'_> {
         let tokens = Tokens::new(&article, self.model, self.options.truncate)?;
         let own = Claim::own(&article, self.model)?;
         Ok(Ready {
-            source: Source {
-                id: article.id,
-                title: article.title,
-                date: article.date,
-                language: article.language,
-            },
+            source: article.into(),
             tokens,
             own,
         })
@@ -408,26 +404,24 @@ impl Stage<'_> {
                     return Ok(false);
                 }
                 // Laid out only now: claims times articles may be many more than a batch.
-                let (mut batch, mut cost) = (Vec::new(), 0);
-                while cost < self.options.batch_tokens.max(1)
-                    && batch.len() < self.options.batch_size.max(1)
-                    && let Some(&(article, claim)) = questions.get(next)
-                {
+                let mut pairs = std::iter::from_fn(|| {
+                    let &(article, claim) = questions.get(next)?;
                     next += 1;
-                    if let Some(article) = chunk.get(article - sent)
-                        && let Outcome::Ready(ready) = &article.outcome
-                        && let Some(claim) = article.claims(self.claims).get(claim)
-                    {
-                        let pair = ready.tokens.pair(claim, self.model);
-                        cost += pair.cost();
-                        batch.push((&ready.tokens, pair));
-                    }
-                }
+                    let article = chunk.get(article - sent)?;
+                    let Outcome::Ready(ready) = &article.outcome else {
+                        return None;
+                    };
+                    let claim = article.claims(self.claims).get(claim)?;
+                    Some((&ready.tokens, ready.tokens.pair(claim, self.model)))
+                });
                 let Options {
                     batch_tokens,
+                    batch_size,
                     abstain_below,
                     ..
                 } = *self.options;
+                let cost = |(_, pair): &(&Tokens, Pair)| pair.cost();
+                let batch = batch::take(&mut pairs, cost, batch_tokens, batch_size);
                 let read = || stance::read(&batch, batch_tokens, self.model, abstain_below);
                 verdicts.extend(self.pool.install(read)?);
             }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::{Meter, Timed};
 use super::texts::Texts;
 use crate::article::{Article, Raw};
+use crate::batch;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::output::{JsonLines, Record, Sink, Source};
@@ -247,12 +248,7 @@ impl Worker {
         Some(Prepared {
             pairs: pairs.map(|claim| tokens.pair(claim, &self.model)).collect(),
             tokens,
-            source: Source {
-                id: article.id,
-                title: article.title,
-                date: article.date,
-                language: article.language,
-            },
+            source: article.into(),
         })
     }
 
@@ -264,24 +260,19 @@ impl Worker {
             abstain_below,
             ..
         } = self.options;
-        let mut questions = prepared
+        let mut pairs = prepared
             .iter()
-            .flat_map(|p| p.pairs.iter().map(|pair| (&p.tokens, pair.clone())))
-            .peekable();
+            .flat_map(|p| p.pairs.iter().map(|pair| (&p.tokens, pair.clone())));
+        let cost = |(_, pair): &(&Tokens, Pair)| pair.cost();
         let mut verdicts = Vec::new();
-        while questions.peek().is_some() {
-            let (mut batch, mut cost) = (Vec::new(), 0);
-            while cost < batch_tokens.max(1)
-                && batch.len() < batch_size.max(1)
-                && let Some(question) = questions.next()
-            {
-                cost += question.1.cost();
-                batch.push(question);
+        loop {
+            let batch = batch::take(&mut pairs, cost, batch_tokens, batch_size);
+            if batch.is_empty() {
+                return Ok(verdicts);
             }
             let read = || stance::read(&batch, batch_tokens, &self.model, abstain_below);
             verdicts.extend(self.pool.install(read)?);
         }
-        Ok(verdicts)
     }
 
     fn write(

@@ -65,12 +65,7 @@ fn summarise(
     model: &Model,
 ) -> Result<Outcome> {
     let limits = args.length.limits();
-    let source = Source {
-        id: article.id,
-        title: article.title,
-        date: article.date,
-        language: article.language,
-    };
+    let source = Source::from(article);
     let Some(claim) = claim else {
         let summary = news(tokens, limits, model)?;
         return match args.json {

@@ -11,11 +11,12 @@ use super::labelled::{Case, Question};
 use super::metrics::Item;
 use super::summaries::Scores;
 use crate::article::{Article, Raw, sentences};
+use crate::batch;
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::model::Model;
 use crate::output::{Record, Sink, Source};
 use crate::pipeline::Options;
-use crate::stance::{self, Claim, Tokens, Verdict};
+use crate::stance::{self, Claim, Pair, Tokens, Verdict};
 use crate::summary;
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
@@ -110,28 +111,22 @@ pub fn ask(
         let mut number = 0;
         for chunk in prepared {
             let mut verdicts = Vec::new();
-            let mut claims = chunk
+            let mut pairs = chunk
                 .iter()
                 .filter_map(|prepared| prepared.ready.as_ref().ok())
                 .flat_map(|ready| ready.claims.iter().flatten().map(move |c| (ready, c)))
-                .peekable();
-            while claims.peek().is_some() {
-                let (mut batch, mut cost) = (Vec::new(), 0);
-                while cost < options.batch_tokens.max(1) && batch.len() < options.batch_size.max(1)
-                {
-                    let Some((ready, claim)) = claims.next() else {
-                        break;
-                    };
-                    let pair = ready.tokens.pair(claim, model);
-                    cost += pair.cost();
-                    batch.push((&ready.tokens, pair));
+                .map(|(ready, claim)| (&ready.tokens, ready.tokens.pair(claim, model)));
+            let cost = |(_, pair): &(&Tokens, Pair)| pair.cost();
+            loop {
+                let batch = batch::take(&mut pairs, cost, options.batch_tokens, options.batch_size);
+                if batch.is_empty() {
+                    break;
                 }
                 let read =
                     || stance::read(&batch, options.batch_tokens, model, options.abstain_below);
                 verdicts.extend(pool.install(read)?);
                 watch(found.answers.len() + verdicts.len());
             }
-            drop(claims);
             let mut verdicts = verdicts.into_iter();
             for prepared in chunk {
                 for record in answers(prepared, number, &mut verdicts, &mut found, model, options) {
@@ -275,12 +270,7 @@ fn ready(
         claims: claims.collect(),
         lead: lead(&article),
         tokens,
-        source: Source {
-            id: article.id,
-            title: article.title,
-            date: article.date,
-            language: article.language,
-        },
+        source: article.into(),
     })
 }
 

@@ -17,7 +17,7 @@ pub use self::journal::{Earlier, Journal};
 pub use self::jsonl::JsonLines;
 pub use self::table::{Table, plain};
 
-use crate::article::{Fields, Raw};
+use crate::article::{Article, Fields, Raw};
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::stance::{Stance, Verdict};
 use crate::summary::{self, Summary};
@@ -101,6 +101,17 @@ pub struct Source {
     pub date: Option<String>,
     /// ISO 639-1 code, if it could be told.
     pub language: Option<&'static str>,
+}
+
+impl From<Article> for Source {
+    fn from(article: Article) -> Self {
+        Self {
+            id: article.id,
+            title: article.title,
+            date: article.date,
+            language: article.language,
+        }
+    }
 }
 
 /// The two shapes of a record.
