@@ -118,14 +118,20 @@ impl Raw {
     /// # Errors
     /// What reading found already, or `empty`, `too-large`, `language`.
     pub fn clean(self, options: &CleanOptions) -> Result<Article, ArticleError> {
-        let cleaned = match self.content? {
-            Content::Text(text) => clean::clean(&within_reason(&text, options.max_chars)?),
-            Content::Html(page) => html::extract(&page)?,
-        };
         let title = self
             .title
             .map(|title| clean::one_line(&title))
             .filter(|title| !title.is_empty());
+        let cleaned = match self.content? {
+            Content::Text(text) => {
+                let text = within_reason(&text, options.max_chars)?;
+                match &title {
+                    Some(title) => clean::titled(&text, title),
+                    None => clean::clean(&text),
+                }
+            }
+            Content::Html(page) => html::extract(&page)?,
+        };
         // A title field beats a title guessed from the text; the guess then goes back on top of the body unless it says the same.
         let (title, body) = match (title, cleaned.title) {
             (Some(own), Some(guess)) if !clean::same_line(&own, &guess) => {

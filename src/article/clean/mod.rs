@@ -35,6 +35,9 @@ use super::Cleaned;
 use block::Block;
 use furniture::Kind;
 
+/// Lines from the top among which an article's headline stands.
+const MOST_ABOVE: usize = 300;
+
 /// Bytes of a body beyond which one pass must do.
 const LONGEST: usize = 2_000_000;
 
@@ -65,6 +68,37 @@ pub fn clean(text: &str) -> Cleaned {
         };
     }
     cleaned
+}
+
+/// As [`clean`], for a text whose title is known from elsewhere.
+///
+/// Lines between the page's furniture and the first paragraph are then headlines of other stories, or more furniture: the article's own
+/// stands elsewhere. Where nothing but a byline or a date stood above them they may be its kicker or its standfirst, and stay.
+pub fn titled(text: &str, title: &str) -> Cleaned {
+    let cleaned = clean(text);
+    let mut body: &str = &cleaned.body;
+    let Some(top) = cleaned.title.as_deref().or(body.split("\n\n").next()) else {
+        return cleaned;
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let kind = |line: &str| furniture::judge(&Block::new(line.to_owned()));
+    let mut above = lines
+        .clone()
+        .take_while(|line| !same_line(line, top) && !one_line(line).starts_with(top));
+    let cut = above.any(|line| kind(line) != Kind::Stamp);
+    if !cut || lines.take(MOST_ABOVE).any(|line| same_line(line, title)) {
+        return cleaned;
+    }
+    while let Some((line, rest)) = body.split_once("\n\n")
+        && kind(line) == Kind::Line
+    {
+        body = rest;
+    }
+    Cleaned {
+        title: None,
+        body: body.to_owned(),
+        date: cleaned.date,
+    }
 }
 
 fn joined(cleaned: &Cleaned) -> String {

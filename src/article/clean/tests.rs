@@ -7,7 +7,7 @@
     clippy::indexing_slicing
 )]
 
-use super::{Cleaned, clean, joined, one_line, same_line};
+use super::{Cleaned, clean, joined, one_line, same_line, titled};
 
 const TITLE: &str = "Ferry operators and crews to resume wage talks on Monday";
 
@@ -209,5 +209,31 @@ fn hostile_text_neither_stops_nor_slows_it() {
         clean(&page);
         // Some hundred times what it needs; a quadratic step would take hours.
         assert!(start.elapsed().as_secs() < 60);
+    }
+}
+
+#[test]
+fn under_a_pages_head_a_line_that_is_not_the_known_title_is_another_storys() {
+    let body = STORY[0];
+    for head in [
+        "Skip to content\n\nHome | World | Sport\n\nPilots and airline agree on a new round",
+        "Sign in\n\nPilots and airline agree on a new round - 3 hours ago\n\nNight trains to stop in May\n\nMenu",
+    ] {
+        let found = titled(&format!("{head}\n\n{body}"), TITLE);
+        assert_eq!((found.title, &found.body[..]), (None, body), "{head}");
+    }
+    // Its own headline, a standfirst under the byline, and lines with nothing above them stay.
+    for (text, top) in [
+        (format!("Sign in\n\nMenu\n\n{TITLE}\n\n{body}"), TITLE),
+        (
+            format!("By Tora Lind\n\nThe navy stands by with bread\n\n{body}"),
+            "The navy stands by with bread",
+        ),
+        (
+            format!("The navy stands by with bread\n\n{body}"),
+            "The navy stands by with bread",
+        ),
+    ] {
+        assert_eq!(titled(&text, TITLE).title.as_deref(), Some(top), "{text}");
     }
 }
