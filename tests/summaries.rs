@@ -64,6 +64,7 @@ fn every_sentence_of_every_example_is_the_articles_own() {
                 (&1.into(), &Value::from(&*article))
             );
             assert_eq!(record["stance"].is_string(), !claim.is_empty());
+            assert!(record["model"].is_string());
             let found = sentences(&record, &article);
             assert!((1..=3).contains(&found.len()));
         }

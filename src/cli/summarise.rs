@@ -69,7 +69,7 @@ fn summarise(
     let Some(claim) = claim else {
         let summary = news(tokens, limits, model)?;
         return match args.json {
-            true => print(&News::new(source, summary)),
+            true => print(&News::new(source, summary, model.manifest().id())),
             false => wrapped(&summary),
         };
     };
@@ -120,10 +120,11 @@ struct News {
     date: Option<String>,
     language: Option<&'static str>,
     summary: SummaryRecord,
+    model: String,
 }
 
 impl News {
-    fn new(source: Source, summary: Summary) -> Self {
+    fn new(source: Source, summary: Summary, model: String) -> Self {
         Self {
             schema: 1,
             id: source.id,
@@ -131,6 +132,7 @@ impl News {
             date: source.date,
             language: source.language,
             summary: summary.into(),
+            model,
         }
     }
 }

@@ -191,7 +191,7 @@ fn points_back(sentence: &str) -> bool {
         // `Tolmere, however, refused.`
         || all.iter().take(NEAR).any(|word| has(ASIDES, word))
         || opens(0)
-        || has(PREPOSITIONS, word(0)) && opens(1)
+        || has(PREPOSITIONS, word(0)) && (opens(1) || word(1) == "the" && word(2) == "same")
         || word(0) == "the" && (said() || counted())
         || unattributed(sentence)
         || dangles(sentence)

@@ -172,6 +172,7 @@ fn what_points_back_and_what_does_not() {
         "The statement came a day later.",
         "However, nothing is planned.",
         "On Tuesday he left.",
+        "On the same day Tolmere refused.",
         "After a day in Esker he left.",
         "Speaking in Vellin, she said no.",
         "After that, the talks ended.",
