@@ -1,5 +1,6 @@
 //! Two kinds of failure: an [`Error`] ends the run; an [`ArticleError`] is data, a record of one article that could not be read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What ends a run. The message says what to do.
@@ -21,7 +22,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why one article has no answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{message}")]
 pub struct ArticleError {
     /// The kind, stable across versions.
@@ -41,7 +42,9 @@ impl ArticleError {
 }
 
 /// The kinds of [`ArticleError`], as they appear in `error.kind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum ArticleErrorKind {
     /// No article text was found.

@@ -12,6 +12,7 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::article::{Article, sentences};
@@ -29,7 +30,9 @@ const MOST_EVIDENCE: usize = 3;
 const LEAST_EVIDENCE: f32 = 0.5;
 
 /// What an article, read as a whole, says about a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stance {
     /// It is so, or about to be.

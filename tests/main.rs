@@ -11,6 +11,7 @@ mod invariance;
 mod program;
 mod robustness;
 mod runner;
+mod schema;
 mod summaries;
 
 use std::path::PathBuf;

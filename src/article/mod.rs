@@ -12,6 +12,7 @@ pub mod sentences;
 
 use std::borrow::Cow;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -42,6 +43,16 @@ pub struct Raw {
 /// Fields of a record that are not read but handed on: a JSON object on one line, every value as it stood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fields(pub(crate) String);
+
+impl JsonSchema for Fields {
+    fn schema_name() -> Cow<'static, str> {
+        "Fields".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "The input record's other fields.", "type": "object"})
+    }
+}
 
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -62,6 +62,8 @@ pub enum Command {
     /// Show what models there are, and check them
     #[command(subcommand)]
     Models(Models),
+    /// Print the JSON Schema of a record
+    Schema,
     /// Print a completion script for a shell
     Completions {
         /// Shell to complete for

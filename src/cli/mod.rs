@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use tidings::article::read::{Source, sources};
+use tidings::output::Record;
 use tidings::{Error, Result};
 
 use self::args::{Cli, Command};
@@ -44,11 +45,11 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Extract(args) => extract::run(&args),
         Command::Summarise(args) => summarise::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Schema => print(&format!("{:#}\n", schemars::schema_for!(Record).as_value())),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tidings", &mut script);
-            let written = io::stdout().write_all(&script).map_err(Error::Output);
-            written.map(|()| Outcome::Done)
+            print(&String::from_utf8_lossy(&script))
         }
     };
     match outcome {
@@ -61,6 +62,11 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(Error::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => failed(&error, None),
     }
+}
+
+fn print(text: &str) -> Result<Outcome> {
+    let written = io::stdout().write_all(text.as_bytes());
+    written.map(|()| Outcome::Done).map_err(Error::Output)
 }
 
 fn failed(error: &Error, hint: Option<&str>) -> ExitCode {

@@ -8,6 +8,7 @@ mod table;
 use std::borrow::Cow;
 use std::io;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -76,7 +77,7 @@ pub struct Entry<'a> {
 }
 
 /// The answer for one article and claim, or the reason why there is none (schema 1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Version of the record: 1.
     pub schema: u32,
@@ -115,7 +116,7 @@ impl From<Article> for Source {
 }
 
 /// The two shapes of a record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Outcome {
     /// The article was read.
@@ -128,7 +129,7 @@ pub enum Outcome {
 }
 
 /// What a record says of an article.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
     /// Title, if any.
     pub title: Option<String>,
@@ -138,7 +139,7 @@ pub struct Answer {
     pub language: Option<Cow<'static, str>>,
     /// The claim that was asked.
     pub claim: String,
-    /// The likeliest stance, or [`Stance::Discusses`] when the model abstained.
+    /// The likeliest stance, or `discusses` when the model abstained.
     pub stance: Stance,
     /// Its name for people.
     pub label: String,
@@ -163,7 +164,7 @@ pub struct Answer {
 }
 
 /// A deciding sentence; offsets are code points of the text that `tidings extract` prints.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceRecord {
     /// The sentence.
     pub text: String,
@@ -176,7 +177,7 @@ pub struct EvidenceRecord {
 }
 
 /// A summary; offsets are code points of the text that `tidings extract` prints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SummaryRecord {
     /// Its sentences, one after the other.
     pub text: String,
@@ -185,7 +186,7 @@ pub struct SummaryRecord {
 }
 
 /// A sentence of a summary, and where it comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SummarySentence {
     /// The sentence.
     pub text: String,
@@ -198,7 +199,7 @@ pub struct SummarySentence {
 }
 
 /// How a sentence of a summary was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// It stands in the article, character for character.
@@ -206,7 +207,7 @@ pub enum Mode {
 }
 
 /// How a sentence of a summary was checked against its sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// It is a copy of its source.
@@ -232,6 +233,22 @@ impl From<Summary> for SummaryRecord {
 /// Probabilities by label, 4 decimals, in the order of [`Stance::ALL`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores(pub [(String, f64); 4]);
+
+impl JsonSchema for Scores {
+    fn schema_name() -> Cow<'static, str> {
+        "Scores".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Probability of each of the four labels.",
+            "type": "object",
+            "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+            "minProperties": 4,
+            "maxProperties": 4,
+        })
+    }
+}
 
 impl Serialize for Scores {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
