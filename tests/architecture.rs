@@ -42,6 +42,17 @@ fn only_the_model_knows_candle() {
 }
 
 #[test]
+fn only_a_pull_reaches_out() {
+    assert_eq!(strangers("std::net", &[]), Vec::<String>::new());
+    let client = strangers("ureq::", &["model/store/fetch.rs"]);
+    assert_eq!(client, Vec::<String>::new());
+    let hub = ["model/store/hub.rs", "model/store/no_hub.rs", "cli/pull.rs"];
+    assert_eq!(strangers("hub::Hub", &hub), Vec::<String>::new());
+    assert_eq!(strangers("Client::new", &hub), Vec::<String>::new());
+    assert_eq!(strangers("package::pull", &hub), Vec::<String>::new());
+}
+
+#[test]
 fn only_the_kernels_are_unsafe() {
     assert_eq!(strangers("unsafe", &["kernel/"]), Vec::<String>::new());
 }

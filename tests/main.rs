@@ -7,7 +7,10 @@ mod bench;
 mod cli;
 mod eval;
 mod golden;
+#[cfg(feature = "hub")]
+mod hub;
 mod invariance;
+mod packages;
 mod program;
 mod robustness;
 mod runner;

@@ -13,6 +13,16 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Runs `command` to its end.
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// The JSON that it printed, having succeeded.
     pub fn json(&self) -> Value {
         assert_eq!(self.code, 0, "{}", self.err);
@@ -32,6 +42,14 @@ impl Ran {
 pub fn tidings() -> Command {
     let mut command = Command::cargo_bin("tidings").unwrap();
     command.current_dir(path("data")).env_remove("NO_COLOR");
+    // No test sees the user's own models, or leaves the machine.
+    for name in ["HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT"] {
+        command.env_remove(name);
+    }
+    command
+        .env("HF_HOME", path("data/no-such-folder"))
+        .env("HF_HUB_OFFLINE", "1")
+        .env("NO_PROXY", "127.0.0.1,localhost");
     command
 }
 
@@ -41,14 +59,5 @@ pub fn run(args: &[&str]) -> Ran {
 
 /// With `input` on standard input.
 pub fn run_with(args: &[&str], input: impl AsRef<[u8]>) -> Ran {
-    let output = tidings()
-        .args(args)
-        .write_stdin(input.as_ref())
-        .output()
-        .unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    Ran::of(tidings().args(args).write_stdin(input.as_ref()))
 }

@@ -3,13 +3,16 @@
 mod bench;
 mod classify;
 mod eval;
+mod models;
 mod summarise;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidings::article::read::{InputFormat, ReadOptions};
-use tidings::model::store::EMBEDDED;
+use tidings::model::store::{EMBEDDED, Name};
 use tidings::summary::Limits;
 use tidings::{Device, Engine, Error, Files, Model, Result};
+
+use super::pull::present;
 
 use self::bench::BENCH_HELP;
 pub use self::bench::{Bench, BenchFormat, Task};
@@ -17,6 +20,8 @@ use self::classify::CLASSIFY_HELP;
 pub use self::classify::{Classify, Format};
 use self::eval::EVAL_HELP;
 pub use self::eval::{Eval, EvalFormat};
+use self::models::MODELS_HELP;
+pub use self::models::{Models, Pull, PullFrom};
 use self::summarise::SUMMARISE_HELP;
 pub use self::summarise::Summarise;
 
@@ -59,8 +64,8 @@ pub enum Command {
     Bench(Bench),
     /// Print the cleaned text that the model would read
     Extract(Extract),
-    /// Show what models there are, and check them
-    #[command(subcommand)]
+    /// Show what models there are, fetch, check and remove them
+    #[command(subcommand, after_help = MODELS_HELP)]
     Models(Models),
     /// Print the JSON Schema of a record
     Schema,
@@ -150,9 +155,13 @@ impl From<InputFormatArg> for InputFormat {
 
 #[derive(Args)]
 pub struct ModelArgs {
-    /// Model: the embedded one, or a folder with a manifest.toml
+    /// Model: the embedded one, a folder with a manifest.toml, or a hub id (org/name), which is fetched once if it is not in the cache
     #[arg(short, long, value_name = "NAME", default_value = EMBEDDED, help_heading = "Model")]
     pub model: String,
+
+    /// Branch, tag or commit of a hub id [default: main]
+    #[arg(long, value_name = "REVISION", help_heading = "Model")]
+    pub revision: Option<String>,
 
     /// Where to compute
     #[arg(long, value_enum, default_value_t = DeviceArg::Auto, help_heading = "Model")]
@@ -164,12 +173,25 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
-    /// Loads the model as asked.
+    /// Loads the model as asked; one of the hub that is not in the cache is fetched before.
     ///
     /// # Errors
-    /// [`tidings::Error::Model`] when there is none, or it is damaged.
-    pub fn load(&self) -> tidings::Result<(Files, Model)> {
-        let files = Files::open(&self.model)?;
+    /// [`tidings::Error::Model`] when there is none, it cannot be fetched, or it is damaged.
+    pub fn load(&self, quiet: bool) -> tidings::Result<(Files, Model)> {
+        let name = match &self.revision {
+            None => self.model.clone(),
+            Some(revision) => match Name::parse(&self.model)? {
+                Name::Cached(id) if !self.model.contains('@') => format!("{}@{revision}", id.repo),
+                _ => {
+                    return Err(Error::Usage(format!(
+                        "--revision is for a hub id without one: `{}` is not",
+                        self.model
+                    )));
+                }
+            },
+        };
+        present(&name, quiet)?;
+        let files = Files::open(&name)?;
         let model = Model::load(&files, self.device.into(), self.engine.into())?;
         Ok((files, model))
     }
@@ -258,24 +280,6 @@ pub struct Extract {
     /// Print one JSON object a line: id, title, date, language, text
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Subcommand)]
-pub enum Models {
-    /// List the models at hand
-    List,
-    /// Show what a model is
-    Show {
-        /// The embedded model or a folder
-        #[arg(default_value = EMBEDDED)]
-        model: String,
-    },
-    /// Check a model's files against its manifest, and load it
-    Verify {
-        /// The embedded model or a folder
-        #[arg(default_value = EMBEDDED)]
-        model: String,
-    },
 }
 
 /// More threads than any machine has would only stand in each other's way.

@@ -23,6 +23,7 @@ use tidings::stance::{Claim, DEFAULT_CLAIM};
 use tidings::{Engine, Error, Files, Model, Options, Result};
 
 use super::args::{Bench, BenchFormat, EngineArg, Task};
+use super::pull::present;
 use super::{Outcome, say};
 use table::Style;
 
@@ -429,6 +430,7 @@ fn check(args: &Bench) -> Result<()> {
         ));
     }
     for model in &args.model {
+        present(model, args.quiet)?;
         Files::open(model)?;
     }
     Ok(())

@@ -27,7 +27,7 @@ pub fn run(args: &Classify) -> Result<Outcome> {
     let claims = claims(args)?;
     let labels = Labels::parse(&args.labels)?;
     let destination = Destination::check(args, &sources)?;
-    let (files, model) = args.model.load()?;
+    let (files, model) = args.model.load(args.quiet)?;
     for claim in &claims {
         Claim::new(claim, &model)?;
     }

@@ -38,7 +38,7 @@ pub fn run(args: &Eval) -> Result<Outcome> {
     if let Some(path) = &args.records {
         check(path, args, &read_from)?;
     }
-    let (files, model) = args.model.load()?;
+    let (files, model) = args.model.load(args.quiet)?;
     if let Some(claim) = &args.claim {
         Claim::new(claim, &model)?;
     }

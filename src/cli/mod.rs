@@ -9,6 +9,7 @@ mod destination;
 mod eval;
 mod extract;
 mod models;
+mod pull;
 mod signals;
 mod summarise;
 
@@ -70,7 +71,10 @@ fn print(text: &str) -> Result<Outcome> {
 }
 
 fn failed(error: &Error, hint: Option<&str>) -> ExitCode {
-    say(&format!("{ERROR}error:{ERROR:#} {error}"));
+    // It may quote what came from a file or a server.
+    let control = |c: char| c.is_control() && c != '\n';
+    let error_text = error.to_string().replace(control, "\u{FFFD}");
+    say(&format!("{ERROR}error:{ERROR:#} {error_text}"));
     hint.into_iter().for_each(say);
     ExitCode::from(match error {
         Error::Usage(_) => 2,

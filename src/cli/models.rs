@@ -1,48 +1,160 @@
 //! `tidings models`: what is at hand, and whether it is whole.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Read, Write};
 
-use tidings::model::store::EMBEDDED;
+use tidings::model::store::{Cache, Cached, EMBEDDED, Settings};
+use tidings::output::plain;
 use tidings::{Device, Engine, Error, Files, Model, Result};
 
-use super::Outcome;
 use super::args::Models;
+use super::pull::{self, short, size};
+use super::{Outcome, say};
 
 /// Runs the command.
 pub fn run(args: &Models) -> Result<Outcome> {
-    let text = match args {
-        Models::List => list()?,
-        Models::Show { model } => show(&Files::open(model)?),
-        Models::Verify { model } => {
-            let files = Files::open(model)?;
-            files.verify()?;
-            Model::load(&files, Device::Auto, Engine::Native)?;
-            format!(
-                "{}: files match the manifest, and the model loads\n",
-                files.manifest.id()
-            )
-        }
-    };
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Error::Output)?;
+    match args {
+        Models::List => print(&list()?),
+        Models::Show { model } => print(&show(&Files::open(model)?)),
+        Models::Pull(args) => pull::run(args),
+        Models::Verify { model: Some(model) } => print(&verify(model)?),
+        Models::Verify { model: None } => verify_all(),
+        Models::Remove { model, yes } => remove(model, *yes),
+    }
+}
+
+fn print(text: &str) -> Result<Outcome> {
+    let written = io::stdout().write_all(text.as_bytes());
+    written.map_err(Error::Output)?;
     Ok(Outcome::Done)
 }
 
+fn cache() -> Result<Cache> {
+    Ok(Cache::new(Settings::from_env()?.cache))
+}
+
 fn list() -> Result<String> {
-    let mut text = String::new();
+    let mut rows = Vec::new();
     if cfg!(feature = "embedded") {
         let files = Files::open(EMBEDDED)?;
-        let manifest = &files.manifest;
-        text = format!(
-            "{}  embedded  {:.1} MB  {}  {}\n",
-            manifest.name,
-            files.weights.len() as f64 / 1e6,
-            manifest.languages.join(","),
-            manifest.license,
-        );
+        rows.push([
+            files.manifest.name.clone(),
+            "embedded".to_owned(),
+            size(files.bytes()),
+            about(&files.manifest),
+        ]);
     }
-    Ok(text + "any folder with a manifest.toml works too: --model FOLDER\n")
+    let cache = cache()?;
+    for model in cache.models()? {
+        rows.push([
+            model.id().to_string(),
+            format!("cached, commit {}", short(&model.commit)),
+            size(model.bytes),
+            match &model.manifest {
+                Err(error) => plain(&error.to_string()),
+                Ok(_) if !model.missing.is_empty() => format!(
+                    "incomplete: `tidings models pull {}` fetches the rest",
+                    name(&model)
+                ),
+                Ok(manifest) => about(manifest),
+            },
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (first, second, third) = (width(0), width(1), width(2));
+    let mut text: String = rows
+        .iter()
+        .map(|[a, b, c, d]| format!("{a:first$}  {b:second$}  {c:>third$}  {d}\n"))
+        .collect();
+    text.push_str(&format!(
+        "any folder with a manifest.toml works too: --model FOLDER\nthe cache is {}\n",
+        cache.folder().display()
+    ));
+    Ok(text)
+}
+
+/// What to pull to complete it: the revision, as far as it is known.
+fn name(model: &Cached) -> String {
+    match model.revisions.is_empty() {
+        true => model.repo.clone(),
+        false => model.id().to_string(),
+    }
+}
+
+fn about(manifest: &tidings::model::Manifest) -> String {
+    let languages = match manifest.languages.is_empty() {
+        true => "any language".to_owned(),
+        false => manifest.languages.join(","),
+    };
+    format!("{}  {}", plain(&languages), plain(&manifest.license))
+}
+
+fn verify(model: &str) -> Result<String> {
+    let files = Files::open(model)?;
+    files.verify()?;
+    Model::load(&files, Device::Auto, Engine::Native)?;
+    Ok(format!(
+        "{}: files match their checksums, and the model loads\n",
+        plain(&files.manifest.id())
+    ))
+}
+
+fn verify_all() -> Result<Outcome> {
+    let mut names = Vec::new();
+    if cfg!(feature = "embedded") {
+        names.push(EMBEDDED.to_owned());
+    }
+    let models = cache()?.models()?;
+    names.extend(models.iter().map(|model| model.id().to_string()));
+    let mut failed = 0;
+    for name in &names {
+        match verify(name) {
+            Ok(text) => {
+                print(&text)?;
+            }
+            Err(error) => {
+                failed += 1;
+                say(&format!("{name}: {}", plain(&error.to_string())));
+            }
+        }
+    }
+    match failed {
+        0 => Ok(Outcome::Done),
+        n => Err(Error::Model(format!(
+            "{n} of {} models cannot be used",
+            names.len()
+        ))),
+    }
+}
+
+fn remove(repo: &str, yes: bool) -> Result<Outcome> {
+    let cache = cache()?;
+    let models = cache.models()?;
+    let versions: Vec<&Cached> = models.iter().filter(|m| m.repo == repo).collect();
+    if versions.is_empty() && repo.contains('@') {
+        return Err(Error::Usage(
+            "a model is removed with all its revisions: name it without @".to_owned(),
+        ));
+    }
+    if !(yes || versions.is_empty()) {
+        say(&format!(
+            "this deletes {repo}, {} in {}. Type its name to go on:",
+            match versions.len() {
+                1 => "one revision".to_owned(),
+                n => format!("{n} revisions"),
+            },
+            cache.folder().display()
+        ));
+        let mut answer = String::new();
+        let mut input = io::stdin().lock().take(1000);
+        input.read_line(&mut answer).ok();
+        if answer.trim() != repo {
+            return Err(Error::Usage(format!(
+                "nothing was removed: the answer was not {repo} (--yes does not ask)"
+            )));
+        }
+    }
+    let freed = cache.remove(repo)?;
+    print(&format!("removed {repo}, which freed {}\n", size(freed)))
 }
 
 fn show(files: &Files) -> String {
@@ -50,7 +162,7 @@ fn show(files: &Files) -> String {
     let labels: Vec<&str> = manifest.labels.iter().map(|l| l.name()).collect();
     let folder = files.folder.as_ref().map(|f| f.display().to_string());
     let input = manifest.input;
-    let rows = [
+    let mut rows = vec![
         ("name", format!("{} {}", manifest.name, manifest.version)),
         ("id", manifest.id()),
         (
@@ -70,8 +182,8 @@ fn show(files: &Files) -> String {
         (
             "weights",
             format!(
-                "{:.1} MB, sha256 {}",
-                files.weights.len() as f64 / 1e6,
+                "{}, sha256 {}",
+                size(files.weights.len() as u64),
                 manifest.weights_sha256
             ),
         ),
@@ -84,7 +196,11 @@ fn show(files: &Files) -> String {
             ),
         ),
     ];
+    if let Some(package) = &manifest.package {
+        let text = format!("{} {}", package.name, package.version);
+        rows.push(("package", text));
+    }
     rows.iter()
-        .map(|(name, value)| format!("{name:<10} {value}\n"))
+        .map(|(name, value)| format!("{name:<10} {}\n", plain(value)))
         .collect()
 }

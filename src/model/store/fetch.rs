@@ -1,0 +1,426 @@
+//! Fetching from a server that may be slow, break off, or mean harm: requests, their redirects, and what is tried again.
+//!
+//! - The token goes to the endpoint's own origin (scheme, host, port) and nowhere else, wherever redirects lead.
+//! - A file goes on with `Range` where it broke off, in this run or an earlier one.
+//! - Nothing is waited for longer than `patience` without a byte; a server that sends more than it said is left.
+//! - Failures that may pass (no connection, broken off, 5xx, 429) are tried again with growing pauses, and not for ever.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use ureq::http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE, RETRY_AFTER,
+};
+use ureq::http::{HeaderMap, Uri};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body};
+
+use super::{Event, Settings};
+use crate::error::{Error, Result};
+
+type Response = ureq::http::Response<Body>;
+
+/// Redirects that are followed in a row.
+const REDIRECTS: usize = 10;
+/// A longer pause than this a server cannot ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// New bytes that make a broken try no failure.
+const PROGRESS: u64 = 64 << 10;
+/// Most bytes of a file whose length nobody says.
+const UNSAID: u64 = 1 << 30;
+
+/// Why something cannot be fetched.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server's answer, with the hub's own word for it.
+    Status(u16, Option<String>),
+    /// It may work in a while; perhaps the server says when.
+    Passing(String, Option<Duration>),
+    /// It will not.
+    Final(String),
+    /// The file cannot be written.
+    Disk(PathBuf, io::Error),
+}
+
+/// A client of one endpoint.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    agent: Agent,
+    home: Origin,
+    token: Option<String>,
+    patience: Duration,
+    /// Tries in a row that may fail without progress.
+    pub tries: u32,
+    /// The first pause; each further one is twice as long.
+    pub pause: Duration,
+}
+
+impl Client {
+    /// A client that knows the settings' token and certificates.
+    pub fn new(settings: &Settings, patience: Duration) -> Result<Self> {
+        let bad = |_| Error::Model("HF_ENDPOINT is no address".to_owned());
+        let home: Uri = settings.endpoint.parse().map_err(bad)?;
+        let home = Origin::of(&home);
+        let mut tls = TlsConfig::builder();
+        if let Some(path) = &settings.certificates {
+            tls = tls.root_certs(certificates(path)?);
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(patience))
+            .timeout_recv_response(Some(patience))
+            .timeout_per_read(Some(patience))
+            .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls.build());
+        Ok(Self {
+            agent: config.build().new_agent(),
+            home: home.ok_or_else(|| Error::Model("HF_ENDPOINT names no host".to_owned()))?,
+            token: settings.token()?,
+            patience,
+            tries: 5,
+            pause: Duration::from_millis(500),
+        })
+    }
+
+    /// Whether there is a token.
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// A short answer, whole.
+    pub fn text(
+        &self,
+        url: &str,
+        limit: u64,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> std::result::Result<Vec<u8>, Failure> {
+        let mut failed = 0;
+        loop {
+            let answer = self.send(url, None).and_then(|mut response| {
+                let body = response.body_mut().with_config().limit(limit);
+                body.read_to_vec().map_err(failure)
+            });
+            match answer {
+                Err(Failure::Passing(why, after)) => {
+                    failed += 1;
+                    self.wait(failed, why, after, watch)?;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Brings what is at `url` into `path`, going on from what is there; says whether it went on from an earlier run.
+    pub fn file(
+        &self,
+        url: &str,
+        path: &Path,
+        bytes: Option<u64>,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> std::result::Result<bool, Failure> {
+        let resumed = length(path) > 0;
+        let (mut most, mut failed) = (length(path), 0);
+        loop {
+            match self.part(url, path, bytes, watch) {
+                Err(Failure::Passing(why, after)) => {
+                    let here = length(path);
+                    if here >= most.saturating_add(PROGRESS) {
+                        (most, failed) = (here, 0);
+                    }
+                    failed += 1;
+                    self.wait(failed, why, after, watch)?;
+                }
+                ended => return ended.map(|()| resumed),
+            }
+        }
+    }
+
+    /// One try at the rest of a file.
+    fn part(
+        &self,
+        url: &str,
+        path: &Path,
+        bytes: Option<u64>,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> std::result::Result<(), Failure> {
+        let disk = |e| Failure::Disk(path.to_owned(), e);
+        let mut here = length(path);
+        if bytes == Some(here) {
+            return Ok(());
+        }
+        if bytes.is_some_and(|bytes| here > bytes) {
+            here = 0;
+        }
+        let mut response = match self.send(url, Some(here)) {
+            // What is here is not the beginning of that file.
+            Err(Failure::Status(416, _)) if here > 0 => {
+                fs::remove_file(path).map_err(disk)?;
+                let why = "it has less than is here".to_owned();
+                return Err(Failure::Passing(why, None));
+            }
+            answer => answer?,
+        };
+        let (start, total) = match response.status().as_u16() {
+            206 => content_range(response.headers())
+                .ok_or_else(|| Failure::Final("its answer has no usable range".to_owned()))?,
+            // The whole file, whatever was asked for.
+            _ => (0, number(response.headers(), CONTENT_LENGTH.as_str())),
+        };
+        if start != here && start != 0 {
+            return Err(Failure::Final(format!(
+                "it sends the file from byte {start} where byte {here} was asked for"
+            )));
+        }
+        if let (Some(said), Some(total)) = (bytes, total)
+            && said != total
+        {
+            return Err(Failure::Final(format!(
+                "it sends {total} bytes, its own list says {said}"
+            )));
+        }
+        let total = total.or(bytes);
+        let mut here = start;
+        let mut open = OpenOptions::new();
+        open.create(true).append(start > 0).write(true);
+        let mut file = open.truncate(start == 0).open(path).map_err(disk)?;
+        let mut body = response.body_mut().as_reader();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            watch(Event::Here(here));
+            let n = match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(Failure::Passing(format!("broken off: {e}"), None)),
+            };
+            here += n as u64;
+            if here > total.unwrap_or(UNSAID) {
+                return Err(Failure::Final("it sends more than it said".to_owned()));
+            }
+            file.write_all(&buffer[..n]).map_err(disk)?;
+        }
+        if let Some(total) = total.filter(|total| here < *total) {
+            let why = format!("broken off at {here} of {total} bytes");
+            return Err(Failure::Passing(why, None));
+        }
+        file.sync_all().map_err(disk)
+    }
+
+    /// Sends one request, and follows where it leads: for a file from some byte on, or for a short answer, which has to be here soon.
+    fn send(&self, url: &str, from: Option<u64>) -> std::result::Result<Response, Failure> {
+        let bad = |_| Failure::Final(format!("`{url}` is no address"));
+        let mut at: Uri = url.parse().map_err(bad)?;
+        for _ in 0..=REDIRECTS {
+            // What is compressed under way has no length that could be held to.
+            let mut request = self.agent.get(&at).header(ACCEPT_ENCODING, "identity");
+            match from {
+                None => {
+                    let config = request.config();
+                    request = config.timeout_recv_body(Some(self.patience)).build();
+                }
+                Some(0) => {}
+                Some(from) => request = request.header(RANGE, format!("bytes={from}-")),
+            }
+            if let Some(token) = &self.token
+                && Origin::of(&at).as_ref() == Some(&self.home)
+            {
+                request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let response = request.call().map_err(failure)?;
+            let headers = response.headers();
+            match response.status().as_u16() {
+                200 | 206 => return Ok(response),
+                301 | 302 | 303 | 307 | 308 => at = redirected(&at, headers)?,
+                status @ (408 | 429 | 500..) => {
+                    let after = number(headers, RETRY_AFTER.as_str()).map(Duration::from_secs);
+                    return Err(Failure::Passing(format!("it answers {status}"), after));
+                }
+                status => {
+                    let code = headers.get("x-error-code").and_then(|c| c.to_str().ok());
+                    return Err(Failure::Status(status, code.map(str::to_owned)));
+                }
+            }
+        }
+        Err(Failure::Final("it redirects without end".to_owned()))
+    }
+
+    /// Waits before the next try, or gives up.
+    fn wait(
+        &self,
+        failed: u32,
+        why: String,
+        after: Option<Duration>,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> std::result::Result<(), Failure> {
+        if failed >= self.tries {
+            return Err(Failure::Final(format!("{why} ({} tries)", self.tries)));
+        }
+        let pause = self.pause * 2_u32.saturating_pow(failed - 1);
+        let wait = after.unwrap_or(pause).max(pause).min(LONGEST_PAUSE);
+        watch(Event::Again { why: &why, wait });
+        thread::sleep(wait);
+        Ok(())
+    }
+}
+
+/// What a token may be sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Origin {
+    secure: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    fn of(uri: &Uri) -> Option<Self> {
+        let secure = uri.scheme_str()? == "https";
+        Some(Self {
+            secure,
+            host: uri.host()?.to_ascii_lowercase(),
+            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+        })
+    }
+}
+
+/// Where a redirect leads.
+fn redirected(from: &Uri, headers: &HeaderMap) -> std::result::Result<Uri, Failure> {
+    let nowhere = || Failure::Final("it redirects to no address".to_owned());
+    let location = headers.get(LOCATION).and_then(|l| l.to_str().ok());
+    let location = location.ok_or_else(nowhere)?;
+    let scheme = from.scheme_str().unwrap_or_default();
+    let authority = from.authority().map_or("", |a| a.as_str());
+    let whole = match location {
+        l if l.starts_with("//") => format!("{scheme}:{l}"),
+        l if l.starts_with('/') => format!("{scheme}://{authority}{l}"),
+        l => l.to_owned(),
+    };
+    let to: Uri = whole.parse().map_err(|_| nowhere())?;
+    match (to.scheme_str(), scheme) {
+        (Some("https"), _) | (Some("http"), "http") if to.host().is_some() => Ok(to),
+        (Some("http"), _) => Err(Failure::Final(
+            "it redirects from https to http, which nobody protects".to_owned(),
+        )),
+        _ => Err(nowhere()),
+    }
+}
+
+/// First byte and whole length from `bytes 5-9/10`.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    let (part, total) = range.strip_prefix("bytes ")?.split_once('/')?;
+    let start = part.split_once('-')?.0.parse().ok()?;
+    Some((start, total.parse().ok()))
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Whether an error may pass.
+fn failure(error: ureq::Error) -> Failure {
+    use ureq::Error as E;
+    let text = error.to_string();
+    // A wrong certificate comes as invalid data of the connection.
+    let invalid = |e: &io::Error| e.kind() == io::ErrorKind::InvalidData;
+    match error {
+        E::Io(e) if invalid(&e) => Failure::Final(certificate_hint(text)),
+        E::Tls(_) | E::Rustls(_) => Failure::Final(certificate_hint(text)),
+        E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::Protocol(_) => {
+            Failure::Passing(text, None)
+        }
+        E::HostNotFound => Failure::Final("no such host, or no network".to_owned()),
+        _ => Failure::Final(text),
+    }
+}
+
+fn certificate_hint(text: String) -> String {
+    match text.contains("certificate") {
+        true => format!(
+            "{text} (SSL_CERT_FILE can name a file of certificates to trust, if your site signs its own)"
+        ),
+        false => text,
+    }
+}
+
+/// The certificates in a PEM file.
+fn certificates(path: &Path) -> Result<RootCerts> {
+    let fail = |what: String| {
+        let place = path.display();
+        Error::Model(format!("SSL_CERT_FILE {place}: {what}"))
+    };
+    let mut pem = Vec::new();
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut pem))
+        .map_err(|e| fail(e.to_string()))?;
+    let mut found = Vec::new();
+    for item in parse_pem(&pem) {
+        if let PemItem::Certificate(certificate) = item.map_err(|e| fail(e.to_string()))? {
+            found.push(certificate);
+        }
+    }
+    match found.is_empty() {
+        true => Err(fail("it holds no certificate".to_owned())),
+        false => Ok(RootCerts::from(found)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn follow(from: &str, location: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, location.parse().unwrap());
+        let to = redirected(&from.parse().unwrap(), &headers).ok()?;
+        Some(to.to_string())
+    }
+
+    #[test]
+    fn redirects_lead_to_addresses_and_never_out_of_https() {
+        let from = "https://hub:8443/a/b";
+        assert_eq!(follow(from, "/c?d=e").unwrap(), "https://hub:8443/c?d=e");
+        assert_eq!(follow(from, "//cdn/x").unwrap(), "https://cdn/x");
+        assert_eq!(follow(from, "https://cdn/x").unwrap(), "https://cdn/x");
+        assert_eq!(follow("http://hub/a", "http://b/").unwrap(), "http://b/");
+        for bad in ["http://cdn/x", "file:///etc/passwd", "c/d", ""] {
+            assert_eq!(follow(from, bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn another_scheme_host_or_port_is_another_origin() {
+        let of = |uri: &str| Origin::of(&uri.parse().unwrap()).unwrap();
+        assert_eq!(of("https://Hub/a"), of("https://hub:443/b?c"));
+        for other in [
+            "http://hub/a",
+            "https://hub:444/",
+            "https://hub.x/",
+            "https://x/",
+        ] {
+            assert_ne!(of("https://hub/"), of(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_read_or_not_believed() {
+        let range = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_RANGE, text.parse().unwrap());
+            content_range(&headers)
+        };
+        assert_eq!(range("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(range("bytes 5-9/*"), Some((5, None)));
+        for bad in ["5-9/10", "bytes */10", "bytes -1-2/3", "bytes 5-9", ""] {
+            assert_eq!(range(bad), None, "{bad}");
+        }
+    }
+}

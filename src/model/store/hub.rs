@@ -1,0 +1,283 @@
+//! Fetching a model from the hub: one list of its files, its manifest, then the files that the manifest names and nothing else.
+//!
+//! A name from the server never becomes a path: files are called what the manifest calls them (plain names, see
+//! [`Manifest`]), contents and commits are called by checksums. The crate `hf-hub` gives the cache's layout; its own
+//! downloads are not used, because they send the token wherever a redirect leads, wait for ever, and append to a broken file without
+//! looking whether the server goes on from there.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::cache::{Cache, unwritable};
+use super::fetch::{Client, Failure};
+use super::fill::{Fill, sha256_of, stand_for};
+use super::name::{Id, is_commit};
+use super::{Event, MANIFEST, Pulled, Settings, sha256};
+use crate::error::{Error, Result};
+use crate::model::Manifest;
+
+/// Most bytes of the list of a model's files.
+const LIST: u64 = 16 << 20;
+const LIST_NAME: &str = "the list of files";
+/// Most bytes of a manifest.
+const MANIFEST_BYTES: u64 = 256 << 10;
+/// How long no byte may come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The hub at an endpoint.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    endpoint: String,
+    offline: bool,
+    client: Client,
+}
+
+/// What the hub says of one version of a model.
+#[derive(Deserialize)]
+struct Listing {
+    sha: String,
+    siblings: Vec<Sibling>,
+}
+
+#[derive(Deserialize)]
+struct Sibling {
+    rfilename: String,
+    size: Option<u64>,
+    #[serde(rename = "blobId")]
+    blob: Option<String>,
+    lfs: Option<Large>,
+}
+
+/// A file that the hub keeps by its checksum.
+#[derive(Deserialize)]
+struct Large {
+    sha256: Option<String>,
+}
+
+impl Hub {
+    /// The hub of the settings.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when address, token or certificates cannot be used.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        Self::with_patience(settings, PATIENCE, None)
+    }
+
+    /// A hub that is given up sooner: `patience` without a byte breaks a try off, `pause` is the first one between tries.
+    ///
+    /// # Errors
+    /// As [`Hub::new`].
+    pub fn with_patience(
+        settings: &Settings,
+        patience: Duration,
+        pause: Option<Duration>,
+    ) -> Result<Self> {
+        let mut client = Client::new(settings, patience)?;
+        client.pause = pause.unwrap_or(client.pause);
+        Ok(Self {
+            endpoint: settings.endpoint.clone(),
+            offline: settings.offline,
+            client,
+        })
+    }
+
+    /// Brings a model into the cache, or what is missing of it, and says what happens.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that says what could not be fetched, why, and what to do. What has come so far is kept.
+    pub fn pull(&self, id: &Id, cache: &Cache, watch: &mut dyn FnMut(Event<'_>)) -> Result<Pulled> {
+        if self.offline {
+            return Err(Error::Model(format!(
+                "`{id}` is not fetched: HF_HUB_OFFLINE is set. Unset it, or copy the model's folder here and name that with --model"
+            )));
+        }
+        if !id.on_hub() {
+            return Err(Error::Model(format!(
+                "`{id}` is no model of the hub: those have an owner, as in org/{id}"
+            )));
+        }
+        // A commit never changes: nothing to ask if it is here.
+        let before = cache.commit(id);
+        let pulled = |commit: &str, already| Pulled {
+            id: id.clone(),
+            commit: commit.to_owned(),
+            before,
+            already,
+        };
+        if is_commit(&id.revision) && cache.open(id).is_ok() {
+            return Ok(pulled(&id.revision, true));
+        }
+        let listing = self.list(id, watch)?;
+        let commit = listing.sha.to_ascii_lowercase();
+        if cache.open(&id.at(&commit)).is_ok() {
+            stand_for(cache, id, &commit)?;
+            return Ok(pulled(&commit, true));
+        }
+        let files: HashMap<&str, &Sibling> = listing
+            .siblings
+            .iter()
+            .map(|file| (&*file.rfilename, file))
+            .collect();
+        if !files.contains_key(MANIFEST) {
+            return Err(Error::Model(format!(
+                "`{id}` is no model for this program: it has no {MANIFEST} (README, \"Models\", says what that is)"
+            )));
+        }
+        let fill = Fill::begin(cache, id, &commit, watch)?;
+        watch(Event::File {
+            name: MANIFEST,
+            bytes: None,
+        });
+        let bytes = self
+            .client
+            .text(&self.address(id, &commit, MANIFEST), MANIFEST_BYTES, watch);
+        let bytes = bytes.map_err(|f| self.explain(f, id, MANIFEST))?;
+        let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes))
+            .map_err(|e| Error::Model(format!("`{id}`: {e}")))?;
+        let sum = sha256(&bytes);
+        fill.hold(&manifest, &sum)?;
+        fill.keep(&sum, &bytes)?;
+        fill.link(MANIFEST, &sum)?;
+        watch(Event::Checked);
+        for (name, sum) in manifest.files() {
+            let Some(file) = files.get(name) else {
+                return Err(Error::Model(format!(
+                    "`{id}` lacks {name}, which its manifest names: its owner has to add it"
+                )));
+            };
+            self.file(&fill, id, &commit, file, (name, sum), watch)?;
+        }
+        fill.finish(&manifest, sum)?;
+        Ok(pulled(&commit, false))
+    }
+
+    /// Brings one file, unless its content is here.
+    fn file(
+        &self,
+        fill: &Fill<'_>,
+        id: &Id,
+        commit: &str,
+        listed: &Sibling,
+        (name, sum): (&str, &str),
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> Result<()> {
+        let wrong = |found: &str| {
+            Error::Model(format!(
+                "{name} of `{id}` is not the file that its manifest means: its sha256 is {found}, the manifest says {sum}. It was thrown away; if it \
+                 comes so again, tell the model's owner"
+            ))
+        };
+        let large = listed.lfs.as_ref().and_then(|large| large.sha256.as_ref());
+        if let Some(found) = large.filter(|found| !found.eq_ignore_ascii_case(sum)) {
+            return Err(wrong(found));
+        }
+        // As the hub's other tools name it, if that is a name we would give.
+        let key = large.or(listed.blob.as_ref().filter(|blob| is_commit(blob)));
+        let key = key.map_or(sum, |key| key).to_ascii_lowercase();
+        if fill.holds(name, &key, sum, watch) {
+            return fill.link(name, &key);
+        }
+        watch(Event::File {
+            name,
+            bytes: listed.size,
+        });
+        let path = fill.partial(&key);
+        let address = self.address(id, commit, name);
+        loop {
+            let resumed = self.client.file(&address, &path, listed.size, watch);
+            let resumed = resumed.map_err(|f| self.explain(f, id, name))?;
+            let found = sha256_of(&path).map_err(|e| unwritable(&path, &e))?;
+            if found.eq_ignore_ascii_case(sum) {
+                break;
+            }
+            fs::remove_file(&path).map_err(|e| unwritable(&path, &e))?;
+            if !resumed {
+                return Err(wrong(&found));
+            }
+            // The part from an earlier run may be what was wrong.
+            watch(Event::Damaged { name });
+        }
+        fill.settle(&key)?;
+        fill.link(name, &key)?;
+        watch(Event::Checked);
+        Ok(())
+    }
+
+    /// The commit that a revision is now, and its files.
+    fn list(&self, id: &Id, watch: &mut dyn FnMut(Event<'_>)) -> Result<Listing> {
+        let revision = id.revision.replace('/', "%2F");
+        let address = format!(
+            "{}/api/models/{}/revision/{revision}?blobs=true",
+            self.endpoint, id.repo
+        );
+        let answer = self.client.text(&address, LIST, watch);
+        let answer = answer.map_err(|f| self.explain(f, id, LIST_NAME))?;
+        let listing: Option<Listing> = serde_json::from_slice(&answer).ok();
+        listing
+            .filter(|listing| is_commit(&listing.sha))
+            .ok_or_else(|| {
+                Error::Model(format!(
+                    "{} does not answer like a hub: HF_ENDPOINT should name one",
+                    self.endpoint
+                ))
+            })
+    }
+
+    fn address(&self, id: &Id, commit: &str, name: &str) -> String {
+        let name = escaped(name);
+        format!("{}/{}/resolve/{commit}/{name}", self.endpoint, id.repo)
+    }
+
+    /// What a failure means, and what to do.
+    fn explain(&self, failure: Failure, id: &Id, what: &str) -> Error {
+        let hub = &self.endpoint;
+        let token = self.client.has_token();
+        Error::Model(match failure {
+            Failure::Status(404, Some(code)) if code == "RevisionNotFound" => {
+                format!("{hub} has no revision `{}` of `{}`", id.revision, id.repo)
+            }
+            Failure::Status(404, _) => {
+                format!("{hub} has no model `{id}`, or it lacks {what} (404): check the spelling")
+            }
+            Failure::Status(401, _) if token => format!(
+                "{hub} does not let you read `{id}` (401): there is no such model, or the token (HF_TOKEN, or the token file) is wrong or may not \
+                 read it"
+            ),
+            Failure::Status(401, _) => format!(
+                "{hub} does not let you read `{id}` (401): there is no such model, or it is not public. Check the spelling; for one that is not public, \
+                 set HF_TOKEN to a token that may read it"
+            ),
+            Failure::Status(403, _) => format!(
+                "{hub} does not let you read `{id}` (403): accept its terms at {hub}/{}, and set HF_TOKEN to your token",
+                id.repo
+            ),
+            Failure::Status(status, _) => {
+                format!("cannot fetch {what} of `{id}` from {hub}: it answers {status}")
+            }
+            Failure::Passing(why, _) | Failure::Final(why) if what == LIST_NAME => {
+                format!("cannot fetch {what} of `{id}` from {hub}: {why}")
+            }
+            Failure::Passing(why, _) | Failure::Final(why) => format!(
+                "cannot fetch {what} of `{id}` from {hub}: {why}. What has come is kept; the same command goes on from there"
+            ),
+            Failure::Disk(path, e) => return unwritable(&path, &e),
+        })
+    }
+}
+
+/// A file name as a part of an address.
+fn escaped(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

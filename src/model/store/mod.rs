@@ -1,0 +1,227 @@
+//! Where a model's files come from: inside the program, a folder, or the cache that is shared with the hub's other tools.
+//!
+//! ```text
+//! name ─► embedded | folder | cache ─► Files (checked)        opening: asks nobody
+//!                              ▲
+//!          hub::pull, package::pull                           fetching: only when called by name
+//! ```
+//!
+//! Opening never reaches out; [`hub`] and [`package`] are the only files that do.
+
+mod cache;
+mod checksums;
+mod fill;
+mod name;
+mod settings;
+
+#[cfg(feature = "hub")]
+mod fetch;
+#[cfg(feature = "hub")]
+pub mod hub;
+#[cfg(not(feature = "hub"))]
+#[path = "no_hub.rs"]
+pub mod hub;
+pub mod package;
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+pub use self::cache::{Cache, Cached};
+pub use self::name::{Id, Name};
+pub use self::settings::Settings;
+
+use super::manifest::{FILE as MANIFEST, Manifest};
+use crate::error::{Error, Result};
+
+/// Name of the model inside the program.
+pub const EMBEDDED: &str = "stance-en-small";
+
+/// A manifest and the files that it names.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The folder; `None` when the files are inside the program.
+    pub folder: Option<PathBuf>,
+    /// `config.json`.
+    pub config: Cow<'static, [u8]>,
+    /// `tokenizer.json`.
+    pub tokenizer: Cow<'static, [u8]>,
+    /// Weights, safetensors.
+    pub weights: Cow<'static, [u8]>,
+}
+
+/// What happens while a model is fetched, for whoever watches.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// Another process changes the same model; this one waits for it.
+    Waiting,
+    /// A file begins to come.
+    File {
+        /// Its name.
+        name: &'a str,
+        /// Its bytes, if known.
+        bytes: Option<u64>,
+    },
+    /// So many bytes of it are here.
+    Here(u64),
+    /// It is whole, and has its checksum.
+    Checked,
+    /// A file of the cache is not what it should be, and is fetched again.
+    Damaged {
+        /// Its name.
+        name: &'a str,
+    },
+    /// The connection failed; the next try is after `wait`.
+    Again {
+        /// What failed.
+        why: &'a str,
+        /// Time until the next try.
+        wait: Duration,
+    },
+}
+
+/// What a fetch brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulled {
+    /// The name that it can be opened by.
+    pub id: Id,
+    /// The commit that was fetched.
+    pub commit: String,
+    /// The commit that the name stood for before, if any.
+    pub before: Option<String>,
+    /// Whether it was all in the cache already.
+    pub already: bool,
+}
+
+impl Files {
+    /// The embedded model for its name; a folder with a manifest; or a model of the cache. Checksums are verified, nothing is fetched.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when there is no such model, a file is missing, or a checksum differs.
+    pub fn open(name: &str) -> Result<Self> {
+        match Name::parse(name)? {
+            Name::Embedded => embedded(),
+            Name::Folder(folder) => {
+                if !folder.join(MANIFEST).is_file() {
+                    return Err(Error::Model(format!(
+                        "no model in the folder {name}: it has no {MANIFEST} (`tidings models list` shows what there is)"
+                    )));
+                }
+                let files = from_folder(&folder)?;
+                files.verify()?;
+                Ok(files)
+            }
+            Name::Cached(id) => Cache::new(Settings::from_env()?.cache).open(&id),
+        }
+    }
+
+    /// Compares the checksums with the manifest's.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that names the file and both checksums.
+    pub fn verify(&self) -> Result<()> {
+        for ((name, bytes), (_, expected)) in self.named().into_iter().zip(self.manifest.files()) {
+            let found = sha256(bytes);
+            if !found.eq_ignore_ascii_case(expected) {
+                let place = match &self.folder {
+                    Some(folder) => folder.join(name).display().to_string(),
+                    None => name.to_owned(),
+                };
+                return Err(Error::Model(format!(
+                    "{place} is damaged or was changed: its sha256 is {found}, the manifest of `{}` says {expected}",
+                    self.manifest.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.named()
+            .iter()
+            .map(|(_, bytes)| bytes.len() as u64)
+            .sum()
+    }
+
+    /// The files by name, in the order of [`Manifest::files`].
+    fn named(&self) -> [(&str, &[u8]); 3] {
+        let manifest = &self.manifest;
+        [
+            (&manifest.config, &*self.config),
+            (&manifest.tokenizer, &*self.tokenizer),
+            (&manifest.weights, &*self.weights),
+        ]
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(feature = "embedded")]
+fn embedded() -> Result<Files> {
+    macro_rules! file {
+        ($name:literal) => {
+            include_bytes!(concat!("../../../models/stance-en-small/", $name))
+        };
+    }
+    // No checksum here: the program's own bytes are as good as its code, and a test holds them to the manifest.
+    Ok(Files {
+        manifest: Manifest::parse(&String::from_utf8_lossy(file!("manifest.toml")))?,
+        folder: None,
+        config: Cow::Borrowed(file!("config.json")),
+        tokenizer: Cow::Borrowed(file!("tokenizer.json")),
+        weights: Cow::Borrowed(file!("model.safetensors")),
+    })
+}
+
+#[cfg(not(feature = "embedded"))]
+fn embedded() -> Result<Files> {
+    Err(Error::Model(format!(
+        "this program was built without `{EMBEDDED}` (feature `embedded`): name another model with --model"
+    )))
+}
+
+fn from_folder(folder: &Path) -> Result<Files> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        fs::read(&path)
+            .map_err(|source| Error::Model(format!("cannot read {}: {source}", path.display())))
+    };
+    let manifest = Manifest::parse(&String::from_utf8_lossy(&read(MANIFEST)?))?;
+    Ok(Files {
+        folder: Some(folder.to_owned()),
+        config: Cow::Owned(read(&manifest.config)?),
+        tokenizer: Cow::Owned(read(&manifest.tokenizer)?),
+        weights: Cow::Owned(read(&manifest.weights)?),
+        manifest,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_embedded_files_are_those_of_the_manifest_and_fit_the_limit() {
+        let files = Files::open(EMBEDDED).unwrap();
+        files.verify().unwrap();
+        assert!(
+            files.weights.len() < 26_000_000,
+            "{} bytes",
+            files.weights.len()
+        );
+    }
+}

