@@ -9,6 +9,7 @@ mod eval;
 mod golden;
 mod invariance;
 mod program;
+mod report;
 mod robustness;
 mod runner;
 mod summaries;

@@ -9,6 +9,7 @@ mod destination;
 mod eval;
 mod extract;
 mod models;
+mod report;
 mod signals;
 mod summarise;
 
@@ -41,6 +42,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Classify(args) => classify::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Summarise(args) => summarise::run(&args),
         Command::Models(args) => models::run(&args),
