@@ -74,10 +74,7 @@ fn texts_come_with_the_articles_and_the_evidence_stands_in_them() {
             sentences += 1;
         }
     }
-    assert!(
-        answers >= 10 && sentences >= 5,
-        "{answers} {sentences}"
-    );
+    assert!(answers >= 10 && sentences >= 5, "{answers} {sentences}");
     // Other articles than those that were read: said, and no text at all.
     let other = run_with(&["report", "-", "--articles", "noisy"], &records);
     ok(&other);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tidings::article::CleanOptions;
 use tidings::article::read::{Reader, sources};
-use tidings::output::{Page, Record, Sink, plain};
+use tidings::output::{Page, Record, Sink};
 use tidings::{Error, Result};
 
 use super::args::Report;
@@ -162,11 +162,12 @@ fn copy<W: Write>(run: &PathBuf, page: &mut Page<W>) -> Result<(u64, u64)> {
 }
 
 fn record(line: &[u8]) -> std::result::Result<Record, String> {
-    let record: Record = serde_json::from_slice(line).map_err(|e| match e.classify() {
-        serde_json::error::Category::Eof => "it is cut off".to_owned(),
-        serde_json::error::Category::Data => "it has other fields".to_owned(),
-        _ => plain(&e.to_string()),
-    })?;
+    let record: Record =
+        serde_json::from_slice(line.trim_ascii()).map_err(|e| match e.classify() {
+            serde_json::error::Category::Eof => "it is cut off".to_owned(),
+            serde_json::error::Category::Data => "it has other fields".to_owned(),
+            _ => "it is not JSON".to_owned(),
+        })?;
     match record.schema {
         1 => Ok(record),
         other => Err(format!(

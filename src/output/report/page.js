@@ -138,6 +138,8 @@
     at("list").replaceChildren();
     visible = 0;
     more(PAGE);
+    // A view of one article shows it whole.
+    if (shown.length === 1) at("list").querySelector("details").open = true;
     controls();
     toAddress();
   }
