@@ -324,6 +324,7 @@ fn a_full_disk_is_an_error_of_its_own() {
     for args in [
         &["classify", "wire", "--format", "jsonl", "-o", "/dev/full"][..],
         &["classify", "wire", "--format", "csv", "-o", "/dev/full"],
+        &["classify", "wire", "--format", "html", "-o", "/dev/full"],
     ] {
         let ran = run(args);
         assert_eq!(ran.code, 3);
@@ -362,7 +363,7 @@ fn special_tokens_in_an_article_are_only_text() {
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
-    for format in ["jsonl", "csv", "table"] {
+    for format in ["jsonl", "csv", "table", "html"] {
         closed_pipe(format);
     }
 }

@@ -12,6 +12,7 @@ mod hub;
 mod invariance;
 mod packages;
 mod program;
+mod report;
 mod robustness;
 mod runner;
 mod schema;

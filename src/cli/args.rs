@@ -4,6 +4,7 @@ mod bench;
 mod classify;
 mod eval;
 mod models;
+mod report;
 mod summarise;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,6 +23,8 @@ use self::eval::EVAL_HELP;
 pub use self::eval::{Eval, EvalFormat};
 use self::models::MODELS_HELP;
 pub use self::models::{Models, Pull, PullFrom};
+use self::report::REPORT_HELP;
+pub use self::report::Report;
 use self::summarise::SUMMARISE_HELP;
 pub use self::summarise::Summarise;
 
@@ -41,6 +44,7 @@ Examples:
   cat page.html | tidings classify -                … from a pipe
   tidings classify news/ --claim \"Talks between A and B are imminent.\"
   tidings classify news/ --summary -o labels.jsonl  … with a summary in each record
+  tidings report labels.jsonl -o report.html        a page to look at
   tidings summarise page.html                       what does it say?
   tidings eval labelled.jsonl                       how right is it? accuracy, F1, calibration, evidence
   tidings bench                                     how fast is it here?
@@ -62,6 +66,9 @@ pub enum Command {
     /// Measure how fast it is on this machine: articles and tokens a second, latency, memory, with intervals
     #[command(after_help = BENCH_HELP)]
     Bench(Bench),
+    /// Make a page to look at: how the articles split, how that moved, which sentences are behind it
+    #[command(after_help = REPORT_HELP)]
+    Report(Report),
     /// Print the cleaned text that the model would read
     Extract(Extract),
     /// Show what models there are, fetch, check and remove them

@@ -1,7 +1,7 @@
 //! Where the results go: checked before any work, emptied only when the work can begin, and never read as input.
 //!
-//! A file is written as a [`Journal`], which can be gone on with: JSON Lines are the journal itself, a CSV file is made from its journal
-//! (`labels.csv.jsonl`) in the end. Standard output, pipes and tables are streams.
+//! A file is written as a [`Journal`], which can be gone on with: JSON Lines are the journal itself, a CSV file or a page is made from its
+//! journal (`labels.csv.jsonl`) in the end. Standard output, pipes and tables are streams.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use same_file::Handle;
 use serde_json::{Map, Value};
 use tidings::article::read::{Skip, Source};
-use tidings::output::{Csv, Earlier, Journal, JsonLines, Labels, Record, Sink, Table};
+use tidings::output::{Csv, Earlier, Journal, JsonLines, Labels, Page, Record, Sink, Table};
 use tidings::{Error, Result};
 
 use super::args::{Classify, Format};
@@ -40,6 +40,8 @@ enum Start {
 /// The output, begun.
 pub enum Output {
     Stream(Box<dyn Sink>),
+    /// A page on a stream, which has an end.
+    Page(Box<Page<Box<dyn Write>>>),
     Journal(Box<Journal>),
 }
 
@@ -68,7 +70,7 @@ impl Destination {
             Some(path) => match format {
                 Format::Table => Place::Stream(path),
                 Format::Jsonl => Place::Journal(path, None),
-                Format::Csv => Place::Journal(suffixed(&path, "jsonl"), Some(path)),
+                Format::Csv | Format::Html => Place::Journal(suffixed(&path, "jsonl"), Some(path)),
             },
         };
         let destination = Self {
@@ -79,7 +81,7 @@ impl Destination {
         destination.refuse_inputs(sources)?;
         match &destination.place {
             Place::Stdout | Place::Stream(_) if start != Start::Anew => Err(Error::Usage(
-                "--resume and --retry-errors go on with a file: name it with -o (.jsonl or .csv)"
+                "--resume and --retry-errors go on with a file: name it with -o (.jsonl, .csv or .html)"
                     .to_owned(),
             )),
             Place::Stdout => Ok(()),
@@ -249,6 +251,7 @@ impl Destination {
             }
             Format::Jsonl => Box::new(JsonLines(out)),
             Format::Csv => Box::new(Csv::new(out)),
+            Format::Html => return Ok(Output::Page(Box::new(Page::new(out)))),
         }))
     }
 
@@ -262,12 +265,16 @@ impl Destination {
         };
         let make = || -> io::Result<()> {
             let new = suffixed(made, "new");
-            let mut rows = Csv::new(BufWriter::new(File::create(&new)?));
-            for line in BufReader::new(File::open(journal)?).lines() {
-                let record: Record = serde_json::from_str(&line?)?;
-                rows.write(&record)?;
+            let out = BufWriter::new(File::create(&new)?);
+            if self.format == Format::Html {
+                let mut page = Page::new(out);
+                copy(journal, &mut page)?;
+                page.finish()?;
+            } else {
+                let mut rows = Csv::new(out);
+                copy(journal, &mut rows)?;
+                rows.flush()?;
             }
-            rows.flush()?;
             File::open(&new)?.sync_data()?;
             fs::rename(&new, made)
         };
@@ -275,11 +282,21 @@ impl Destination {
     }
 }
 
+/// The records of a whole journal, into `sink`.
+fn copy(journal: &Path, sink: &mut impl Sink) -> io::Result<()> {
+    for line in BufReader::new(File::open(journal)?).lines() {
+        let record: Record = serde_json::from_str(&line?)?;
+        sink.write(&record)?;
+    }
+    Ok(())
+}
+
 impl Output {
     /// Takes the records.
     pub fn sink(&mut self) -> &mut dyn Sink {
         match self {
             Self::Stream(sink) => sink.as_mut(),
+            Self::Page(page) => page.as_mut(),
             Self::Journal(journal) => journal.as_mut(),
         }
     }
@@ -287,7 +304,7 @@ impl Output {
     /// What the output held before.
     pub fn earlier(&self) -> Earlier {
         match self {
-            Self::Stream(_) => Earlier::default(),
+            Self::Stream(_) | Self::Page(_) => Earlier::default(),
             Self::Journal(journal) => journal.earlier().clone(),
         }
     }
@@ -295,10 +312,11 @@ impl Output {
     /// Ends the output; `whole` when the run came to the end of its input.
     ///
     /// # Errors
-    /// Those of [`Journal::finish`].
+    /// Those of [`Journal::finish`]; [`Error::Output`] when a page cannot be written to its end.
     pub fn finish(self, whole: bool) -> Result<()> {
         match self {
             Self::Stream(_) => Ok(()),
+            Self::Page(mut page) => page.finish().map_err(Error::Output),
             Self::Journal(journal) => journal.finish(whole),
         }
     }
@@ -325,7 +343,7 @@ fn regular(handle: io::Result<Handle>) -> Option<Handle> {
 }
 
 /// Nothing is replaced without `force`.
-fn refuse_existing(path: &Path, force: bool, or: &str) -> Result<()> {
+pub fn refuse_existing(path: &Path, force: bool, or: &str) -> Result<()> {
     if !force && path.exists() {
         return Err(Error::Usage(format!(
             "{} exists; {or}--force replaces it",
@@ -355,7 +373,7 @@ fn can_be_written(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+pub fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);
@@ -366,8 +384,9 @@ fn by_extension(path: &Path) -> Result<Format> {
     match path.extension().and_then(|e| e.to_str()) {
         Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
         Some("csv") => Ok(Format::Csv),
+        Some("html" | "htm") => Ok(Format::Html),
         _ => Err(Error::Usage(format!(
-            "{}: the extension decides the format; use .jsonl or .csv, or say --format",
+            "{}: the extension decides the format; use .jsonl, .csv or .html, or say --format",
             path.display()
         ))),
     }

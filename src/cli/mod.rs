@@ -10,6 +10,7 @@ mod eval;
 mod extract;
 mod models;
 mod pull;
+mod report;
 mod signals;
 mod summarise;
 
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Classify(args) => classify::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Summarise(args) => summarise::run(&args),
         Command::Models(args) => models::run(&args),

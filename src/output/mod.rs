@@ -3,6 +3,7 @@
 mod csv;
 mod journal;
 mod jsonl;
+mod report;
 mod table;
 
 use std::borrow::Cow;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use self::csv::Csv;
 pub use self::journal::{Earlier, Journal};
 pub use self::jsonl::JsonLines;
+pub use self::report::Page;
 pub use self::table::{Table, plain};
 
 use crate::article::{Article, Fields, Raw};

@@ -138,19 +138,24 @@ pub fn plain(text: &str) -> String {
                     out.push(' ');
                 }
             }
-            // Marks, embeddings, overrides and isolates of direction; zero-width and other invisible formatting.
-            '\u{061C}'
-            | '\u{200B}'..='\u{200F}'
-            | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}'
-            | '\u{FEFF}' => {
-                out.push('\u{FFFD}');
-            }
-            c if c.is_control() => out.push('\u{FFFD}'),
-            c => out.push(c),
+            c => out.push(tame(c)),
         }
     }
     out.trim().to_owned()
+}
+
+/// `c`, or `\u{FFFD}` for what is not seen but steers what is: control characters; marks, embeddings, overrides and isolates of direction;
+/// zero-width and other invisible formatting.
+pub(super) fn tame(c: char) -> char {
+    match c {
+        '\u{061C}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}'
+        | '\u{FEFF}' => '\u{FFFD}',
+        c if c.is_control() => '\u{FFFD}',
+        c => c,
+    }
 }
 
 /// `text` cut to `width` columns, with an ellipsis when something is missing.

@@ -101,6 +101,11 @@ pub fn titled(text: &str, title: &str) -> Cleaned {
     }
 }
 
+/// The day that a date field tells, as `YYYY-MM-DD`; `None` where there is none, or day and month could change places.
+pub fn day(date: &str) -> Option<String> {
+    date::find(date)
+}
+
 fn joined(cleaned: &Cleaned) -> String {
     match &cleaned.title {
         Some(title) => format!("{title}\n\n{}", cleaned.body),

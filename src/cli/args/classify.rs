@@ -17,6 +17,8 @@ A run with -o can be killed at any moment and gone on with:
   tidings classify news/ -o labels.jsonl --retry-errors   asks again about articles that had only an error
 Beside labels.jsonl lies labels.jsonl.run, which says how far it goes and with which settings it was made.
 
+A page to look at: -o report.html; `tidings report` makes one of records that are there already.
+
 Many machines, one input (job N of 16): tidings classify news/ --shard N/16 -o labels-N.jsonl
 Under another program: … | tidings classify - --passthrough | …   one record a line as soon as it is answered";
 
@@ -64,7 +66,7 @@ pub struct Classify {
     #[command(flatten)]
     pub length: Length,
 
-    /// Write to this file instead of standard output (`-`); its extension (.jsonl, .csv) decides the format
+    /// Write to this file instead of standard output (`-`); its extension (.jsonl, .csv, .html) decides the format
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
@@ -139,4 +141,6 @@ pub enum Format {
     Jsonl,
     /// One row a record
     Csv,
+    /// A page to look at
+    Html,
 }

@@ -1,0 +1,161 @@
+//! Reports as a user makes them: with `classify -o`, with `report`, down a pipe, and from what is torn or somebody else's.
+
+mod browser;
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{Ran, run, run_with};
+
+/// The data of a page.
+pub fn data(page: &str) -> Value {
+    let open = "<script type=\"application/json\" id=\"data\">";
+    let (_, rest) = page.split_once(open).expect("a page with data");
+    serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+}
+
+fn ok(ran: &Ran) {
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
+fn a_page_is_made_by_classify_in_a_file_and_down_a_pipe() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("out.html");
+    let file = file.to_str().unwrap();
+    let args = ["classify", "--engine", "fake", "wire", "hostile/empty.txt"];
+    let ran = run(&[&args[..], &["-o", file]].concat());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let page = fs::read_to_string(file).unwrap();
+    let rows = data(&page)["rows"].as_array().unwrap().clone();
+    assert_eq!(rows.len(), 8);
+    assert_eq!(rows[7]["error"]["kind"], "empty");
+    assert_eq!(rows[0]["id"], "wire/ceasefire-wrapped.txt");
+    let piped = run(&[&args[..], &["--format", "html"]].concat());
+    assert_eq!(piped.out, page);
+    // The page's records lie beside it: the run can be gone on with, and the page made again.
+    fs::remove_file(file).unwrap();
+    run(&[&args[..], &["-o", file, "--resume"]].concat());
+    assert_eq!(fs::read_to_string(file).unwrap(), page);
+    let again = run(&["report", &format!("{file}.jsonl")]);
+    ok(&again);
+    assert_eq!(again.out, page);
+}
+
+#[test]
+fn texts_come_with_the_articles_and_the_evidence_stands_in_them() {
+    let articles = ["wire", "records/harvest.jsonl"];
+    let records = run(&[
+        &["classify", "--engine", "fake", "--summary"],
+        &articles[..],
+    ]
+    .concat())
+    .out;
+    let mut args = vec!["report", "-", "--articles"];
+    args.extend(articles);
+    let page = run_with(&args, &records);
+    ok(&page);
+    let data = data(&page.out);
+    let texts = data["texts"].as_array().unwrap();
+    let (mut sentences, mut answers) = (0, 0);
+    for row in data["rows"].as_array().unwrap() {
+        if row.get("error").is_some() {
+            continue;
+        }
+        answers += 1;
+        let text = texts.iter().find(|text| text[0] == row["article"]).unwrap();
+        let text: Vec<char> = text[1].as_str().unwrap().chars().collect();
+        for evidence in row["evidence"].as_array().unwrap() {
+            let place = |i: usize| evidence[i].as_u64().unwrap() as usize;
+            let there: String = text[place(1)..place(2)].iter().collect();
+            assert_eq!(evidence[0], there.as_str());
+            sentences += 1;
+        }
+    }
+    assert!(answers >= 10 && sentences >= 5, "{answers} {sentences}");
+    // Other articles than those that were read: said, and no text at all.
+    let other = run_with(&["report", "-", "--articles", "noisy"], &records);
+    ok(&other);
+    assert!(
+        other.err.contains("are not among --articles"),
+        "{}",
+        other.err
+    );
+}
+
+#[test]
+fn lines_that_are_no_records_are_counted_and_said() {
+    let records = run(&["classify", "--engine", "fake", "wire"]).out;
+    let torn = &records[..records.len() - 40];
+    let mixed = format!("{{\"label\":\"somebody else's\"}}\n\n{torn}\n\u{7f}\n");
+    let ran = run_with(&["report", "-"], mixed);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let data = data(&ran.out);
+    assert_eq!(data["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(data["names"]["skipped"], 3);
+    for said in [
+        "line 1 is no record",
+        "line 9 is no record: it is cut off",
+        "3 lines are no records",
+    ] {
+        assert!(ran.err.contains(said), "{said}: {}", ran.err);
+    }
+    let newer = records.replace("\"schema\":1", "\"schema\":2");
+    let ran = run_with(&["report", "-"], newer);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("schema 2"), "{}", ran.err);
+    assert!(ran.err.contains("no records in -"), "{}", ran.err);
+    let ran = run_with(&["report", "-"], [0xff_u8, 0xfe, 0, b'\n', b'{'].as_slice());
+    assert_eq!(ran.code, 2, "{}", ran.err);
+}
+
+#[test]
+fn nothing_is_overwritten_and_an_error_leaves_no_half_page() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (records, page) = (at("run.jsonl"), at("page.html"));
+    ok(&run(&[
+        "classify", "--engine", "fake", "wire", "-o", &records,
+    ]));
+    ok(&run(&["report", &records, "-o", &page]));
+    let before = fs::read(&page).unwrap();
+    for (args, reason) in [
+        (
+            vec!["report", &records, "-o", &page],
+            "exists; --force replaces it",
+        ),
+        (
+            vec!["report", &records, "-o", &records, "--force"],
+            "both input and output",
+        ),
+        (
+            vec!["report", "none.jsonl", "-o", &page, "--force"],
+            "cannot read none.jsonl",
+        ),
+        (
+            vec!["report", "wire/summit.txt", "-o", &page, "--force"],
+            "cannot read",
+        ),
+        (
+            vec!["report", "sentences.txt", "-o", &page, "--force"],
+            "no records in sentences.txt",
+        ),
+    ] {
+        let ran = run(&args);
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(reason), "{args:?}: {}", ran.err);
+        assert_eq!(fs::read(&page).unwrap(), before, "{args:?}");
+        assert!(!folder.path().join("page.html.new").exists(), "{args:?}");
+    }
+    ok(&run(&[
+        "report", &records, &records, "-o", &page, "--force",
+    ]));
+    let twice = data(&fs::read_to_string(&page).unwrap());
+    assert_eq!(
+        twice["rows"].as_array().unwrap().len(),
+        14,
+        "the parts of a run, one after the other"
+    );
+}
