@@ -398,8 +398,10 @@ PLAIN = {"articles": 0.6, "families": 0.25, "wire": 0.8, "grammar": 0.1, "extra"
 class Sampler:
     """Turns articles into examples, varied afresh in every epoch. `background`: bodies of real news, for burying."""
 
-    def __init__(self, articles, rng, background=(), rates=MAIN, strength=1.0):
+    def __init__(self, articles, rng, background=(), rates=MAIN, strength=1.0, default=2.0):
+        """`default`: how often the default claim comes for each time that another does."""
         self.articles = articles
+        self.default = default
         self.rng = rng
         self.rates = rates
         self.strength = strength
@@ -514,12 +516,16 @@ class Sampler:
             rate = self.rates[a.kind]
             for n, (claim, label, gold) in enumerate(a.claims):
                 often = rate
-                if a.kind in ("articles", "families") and (claim == DEFAULT or n == 0):
-                    often = (2 if claim == DEFAULT else 1.5) * rate  # the default claim is rare on long articles
+                if claim == DEFAULT:
+                    often = self.default * rate  # it is what most users ask, and one claim of many
+                elif a.kind in ("articles", "families") and n == 0:
+                    often = 1.5 * rate
                 if label == 3 and claim != DEFAULT and a.kind not in ("long-more", "wire-more", "web-more"):
                     often *= 0.4 if a.kind in ("fnc", "rte", "lee") and TALK.search(claim) else 0.65
                 for _ in range(self.times(often)):
                     out.append(self.example(a, claim, label, gold))
+            if a.kind in ("fnc", "rte", "lee") and self.rng.random() < 0.3 * rate and not TALK.search(" ".join([a.title, *a.sentences])):
+                out.append(self.example(a, DEFAULT, 3, [0] * (1 + len(a.sentences))))  # no word of talks: the default claim is about something else
             if a.kind not in ("fnc", "rte", "lee") and self.rng.random() < 0.2 * rate:
                 claim = self.foreign_claim(a)
                 if claim:

@@ -236,6 +236,7 @@ def main():
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--start", help="model folder whose weights replace the warm start")
+    a.add_argument("--default", type=float, default=2.0, help="how often the default claim comes for each time that another claim does")
     a.add_argument("--plain-main", action="store_true", help="the main stage, too, at the rates of the plain one")
     a.add_argument("--warm-epochs", type=int, default=1)
     a.add_argument("--until", choices=["warm", "main", "plain"], default="plain", help="stop after this stage")
@@ -283,7 +284,7 @@ def main():
         articles = load_articles(a.data, a.public)
         bodies = [text for k, text in fnc_bodies(f"{a.public}/fnc-1").items() if not held_out(f"fnc {k}")]
         share = a.share if plain == a.plain_main else a.plain_share
-        out = Sampler(articles, rng, bodies, {k: v * share for k, v in (PLAIN if plain else MAIN).items()}).epoch()
+        out = Sampler(articles, rng, bodies, {k: v * share for k, v in (PLAIN if plain else MAIN).items()}, default=a.default).epoch()
         rte = from_rte(f"{a.public}/rte.jsonl")
         fnc = a.plain_fnc if plain else a.mix_fnc
         out += from_fnc(f"{a.public}/fnc-1", rng, [int(share * n) for n in fnc]) + rng.sample(rte, int(share * a.mix_rte))
