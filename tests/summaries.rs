@@ -91,13 +91,13 @@ fn the_record_of_one_article_is_that_of_the_batch() {
 
 #[test]
 fn the_limits_are_kept() {
-    let article = "wire/grain-analysis.txt";
+    let article = "wire/ferry-strike.txt";
     let count = |args: &[&str]| {
         let ran = run(&[&["summarise", article, "--json"], args].concat());
         sentences(&json(&ran.out), article).len()
     };
     assert_eq!(count(&["--sentences", "1"]), 1);
-    assert!(count(&["--sentences", "8", "--max-words", "300"]) > 3);
+    assert!(count(&["--sentences", "8", "--max-words", "300"]) > count(&[]));
     let long = run(&[
         "summarise",
         article,

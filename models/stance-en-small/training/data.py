@@ -391,8 +391,8 @@ TEASERS = ["{}", "{}", "{}", "Related: {}", "Read more: {}", "READ MORE: {}", "S
 TALK = re.compile(r"\b(talks?|negotiat|meet|summit|dialogue|delegat|discuss|truce|mediat|envoy|parley|round of|bargain)", re.I)
 
 # How often each article's claims come in an epoch, by where the article comes from.
-MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.6, "lee": 2}
-PLAIN = {"articles": 0.6, "families": 0.25, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.4, "lee": 1.5}
+MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.6, "denials": 5, "lee": 2}
+PLAIN = {"articles": 0.6, "families": 0.25, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.4, "denials": 5, "lee": 1.5}
 
 
 class Sampler:
@@ -540,7 +540,7 @@ CALIBRATION = ("articles", "families", "wire", "wire-more", "long-more", "web-mo
 def load_articles(folder, public, apart=False):
     """Everything of our own that is trained on; or, with `apart`, the one in 20 that is kept for calibration."""
     out = from_articles(f"{folder}/articles.jsonl") + from_families(f"{folder}/families.jsonl") + from_wire(f"{folder}/wire.jsonl")
-    for kind in ("extra", "contrast", "grammar", "wire-more", "long-more", "web-more"):
+    for kind in ("extra", "contrast", "denials", "grammar", "wire-more", "long-more", "web-more"):
         for path in sorted(glob.glob(f"{folder}/{kind}*.jsonl")):
             out += from_extra(path, kind)
     for path in sorted(glob.glob(f"{folder}/fnc-*.jsonl")):
