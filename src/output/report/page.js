@@ -477,6 +477,8 @@
   choices("claim", claims, "all claims");
   choices("source", sources, "all sources");
   errors();
+  // No date anywhere: nothing to draw, and the split takes its room.
+  at("time").parentElement.hidden = answers.length > 0 && !answers.some((row) => row.day);
   at("main").hidden = false;
   fromAddress();
   update();
