@@ -53,7 +53,8 @@ fn may_be_empty(bytes: &[u8], format: InputFormat) -> bool {
             || (text.starts_with('[') && text.chars().all(|c| "[], \t\r\n".contains(c)))
             || (text.lines().filter(|line| !line.is_empty()).count() <= 1
                 && format != InputFormat::Jsonl
-                && !text.starts_with('{')))
+                // A header that opens like JSON is one only where a table was asked for.
+                && (format == InputFormat::Csv || !text.starts_with('{'))))
 }
 
 /// Reads, cleans and splits; nothing may panic, and nothing may vanish.
