@@ -528,4 +528,19 @@ fn the_readme_shows_what_the_program_prints() {
     let file = "tests/data/wire/ferry-strike.txt";
     let summary = print(&["summarise", file, "--claim", "Talks are imminent."]);
     assert!(readme.contains(&summary), "{summary}");
+    // The record is wrapped there, and its numbers are the processor's.
+    let record = print(&["classify", file]);
+    let shown = readme.split("```json\n").nth(1).unwrap();
+    let shown: Value = serde_json::from_str(shown.split("```").next().unwrap()).unwrap();
+    let without_numbers = |mut record: Value| {
+        record.as_object_mut().unwrap().remove("scores").unwrap();
+        for evidence in record["evidence"].as_array_mut().unwrap() {
+            evidence.as_object_mut().unwrap().remove("score").unwrap();
+        }
+        record
+    };
+    assert_eq!(
+        without_numbers(shown),
+        without_numbers(serde_json::from_str(&record).unwrap())
+    );
 }
