@@ -37,6 +37,8 @@ use furniture::Kind;
 
 /// Lines from the top among which an article's headline stands.
 const MOST_ABOVE: usize = 300;
+/// Lines that make the head of a page; a single "Advertisement" or "Share" makes none.
+const HEAD: usize = 2;
 
 /// Bytes of a body beyond which one pass must do.
 const LONGEST: usize = 2_000_000;
@@ -72,8 +74,8 @@ pub fn clean(text: &str) -> Cleaned {
 
 /// As [`clean`], for a text whose title is known from elsewhere.
 ///
-/// Lines between the page's furniture and the first paragraph are then headlines of other stories, or more furniture: the article's own
-/// stands elsewhere. Where nothing but a byline or a date stood above them they may be its kicker or its standfirst, and stay.
+/// Lines between a page's head and the first paragraph are then most likely headlines of other stories, or more furniture: the article's
+/// own stands elsewhere. Where less than [`HEAD`] stood above them, bylines and dates aside, they may be its kicker or its points, and stay.
 pub fn titled(text: &str, title: &str) -> Cleaned {
     let cleaned = clean(text);
     let mut body: &str = &cleaned.body;
@@ -81,12 +83,14 @@ pub fn titled(text: &str, title: &str) -> Cleaned {
         return cleaned;
     };
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.take(MOST_ABOVE).collect();
     let kind = |line: &str| furniture::judge(&Block::new(line.to_owned()));
-    let mut above = lines
-        .clone()
-        .take_while(|line| !same_line(line, top) && !one_line(line).starts_with(top));
-    let cut = above.any(|line| kind(line) != Kind::Stamp);
-    if !cut || lines.take(MOST_ABOVE).any(|line| same_line(line, title)) {
+    let is_top = |line: &&str| same_line(line, top) || one_line(line).starts_with(top);
+    // A top that no one line holds was put together from several: what stood above it is not known.
+    let above = lines.iter().position(is_top).unwrap_or(0);
+    let head = lines.iter().take(above);
+    let head = head.filter(|line| kind(line) != Kind::Stamp).count();
+    if head < HEAD || lines.iter().any(|line| same_line(line, title)) {
         return cleaned;
     }
     while let Some((line, rest)) = body.split_once("\n\n")

@@ -217,7 +217,7 @@ fn under_a_pages_head_a_line_that_is_not_the_known_title_is_another_storys() {
     let body = STORY[0];
     for head in [
         "Skip to content\n\nHome | World | Sport\n\nPilots and airline agree on a new round",
-        "Sign in\n\nPilots and airline agree on a new round - 3 hours ago\n\nNight trains to stop in May\n\nMenu",
+        "Sign in\n\nMenu\n\nPilots and airline agree on a new round - 3 hours ago\n\nNight trains to stop in May",
     ] {
         let found = titled(&format!("{head}\n\n{body}"), TITLE);
         assert_eq!((found.title, &found.body[..]), (None, body), "{head}");
@@ -232,6 +232,18 @@ fn under_a_pages_head_a_line_that_is_not_the_known_title_is_another_storys() {
         (
             format!("The navy stands by with bread\n\n{body}"),
             "The navy stands by with bread",
+        ),
+        (
+            format!("Advertisement\n\nThe navy stands by with bread\n\n{body}"),
+            "The navy stands by with bread",
+        ),
+        (
+            format!("The navy stands by with bread and says that it\nwill bring more\n\n{body}"),
+            "The navy stands by with bread and says that it will bring more",
+        ),
+        (
+            format!("Bread &amp; butter are flown in\n\n{body}"),
+            "Bread & butter are flown in",
         ),
     ] {
         assert_eq!(titled(&text, TITLE).title.as_deref(), Some(top), "{text}");
