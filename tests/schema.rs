@@ -50,6 +50,7 @@ fn what_is_no_record_does_not_keep_it() {
     assert!(schema.is_valid(&record));
     for (field, wrong) in [
         ("schema", "1".into()),
+        ("schema", 2.into()),
         ("stance", "maybe".into()),
         ("scores", serde_json::json!({"a": 1.0})),
         ("tokens", (-1).into()),

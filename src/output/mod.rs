@@ -82,6 +82,7 @@ pub struct Entry<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Version of the record: 1.
+    #[schemars(extend("const" = 1))]
     pub schema: u32,
     /// The article's id.
     pub id: String,
