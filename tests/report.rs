@@ -53,8 +53,8 @@ fn texts_come_with_the_articles_and_the_evidence_stands_in_them() {
     ]
     .concat())
     .out;
-    let mut args = vec!["report", "-", "--articles"];
-    args.extend(articles);
+    let mut args = vec!["report", "-"];
+    args.extend(articles.iter().flat_map(|path| ["--articles", path]));
     let page = run_with(&args, &records);
     ok(&page);
     let data = data(&page.out);
@@ -79,7 +79,7 @@ fn texts_come_with_the_articles_and_the_evidence_stands_in_them() {
     let other = run_with(&["report", "-", "--articles", "noisy"], &records);
     ok(&other);
     assert!(
-        other.err.contains("are not among --articles"),
+        other.err.contains("no text for 12 articles"),
         "{}",
         other.err
     );
@@ -96,7 +96,7 @@ fn lines_that_are_no_records_are_counted_and_said() {
     assert_eq!(data["rows"].as_array().unwrap().len(), 6);
     assert_eq!(data["names"]["skipped"], 3);
     for said in [
-        "line 1 is no record",
+        "standard input, line 1 is no record",
         "line 9 is no record: it is cut off",
         "3 lines are no records",
     ] {
@@ -106,7 +106,14 @@ fn lines_that_are_no_records_are_counted_and_said() {
     let ran = run_with(&["report", "-"], newer);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("schema 2"), "{}", ran.err);
-    assert!(ran.err.contains("no records in -"), "{}", ran.err);
+    assert!(
+        ran.err.contains("no records in standard input"),
+        "{}",
+        ran.err
+    );
+    let ran = run_with(&["report", "-"], format!("\u{feff}{records}"));
+    ok(&ran);
+    assert!(ran.err.contains("7 records"), "{}", ran.err);
     let ran = run_with(&["report", "-"], [0xff_u8, 0xfe, 0, b'\n', b'{'].as_slice());
     assert_eq!(ran.code, 2, "{}", ran.err);
 }
@@ -149,6 +156,45 @@ fn nothing_is_overwritten_and_an_error_leaves_no_half_page() {
         assert_eq!(fs::read(&page).unwrap(), before, "{args:?}");
         assert!(!folder.path().join("page.html.new").exists(), "{args:?}");
     }
+    // The articles are not to be overwritten either, nor is what lies beside the page, and records are no articles.
+    let article = at("page2.html.new");
+    fs::write(&article, "Talks open on Monday.").unwrap();
+    for (args, reason) in [
+        (
+            vec!["-o", &article, "--articles", &article],
+            "both input and output",
+        ),
+        (
+            vec!["-o", &at("page2.html"), "--articles", &article],
+            "both input and output",
+        ),
+        (
+            vec!["-o", &at("page3.html"), "--articles", &records],
+            "these are the records",
+        ),
+    ] {
+        let ran = run(&[&["report", &records, "--force"], &args[..]].concat());
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(reason), "{args:?}: {}", ran.err);
+        assert_eq!(fs::read(&article).unwrap(), b"Talks open on Monday.");
+    }
+    // Another run over the same articles: the same texts serve both.
+    let other = at("other.jsonl");
+    ok(&run(&[
+        "classify",
+        "--engine",
+        "fake",
+        "wire",
+        "--claim",
+        "It rains.",
+        "-o",
+        &other,
+    ]));
+    let both = run(&["report", &records, &other, "--articles", "wire"]);
+    assert!(!both.err.contains("no text"), "{}", both.err);
+    let both = data(&both.out);
+    assert_eq!(both["texts"].as_array().unwrap().len(), 7);
+    assert_eq!(both["rows"][7]["article"], 0);
     ok(&run(&[
         "report", &records, &records, "-o", &page, "--force",
     ]));
@@ -158,4 +204,19 @@ fn nothing_is_overwritten_and_an_error_leaves_no_half_page() {
         14,
         "the parts of a run, one after the other"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_leads_to_the_page_and_stays() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("real.html"), "old").unwrap();
+    std::os::unix::fs::symlink(at("real.html"), at("link.html")).unwrap();
+    let records = run(&["classify", "--engine", "fake", "wire"]).out;
+    let link = at("link.html");
+    let args = ["report", "-", "-o", link.to_str().unwrap(), "--force"];
+    ok(&run_with(&args, &records));
+    assert!(link.is_symlink());
+    data(&fs::read_to_string(at("real.html")).unwrap());
 }

@@ -19,7 +19,7 @@ use tidings::{Error, Model, Options, Result, Stance, Totals};
 use super::args::Classify;
 use super::destination::Destination;
 use super::signals::Signals;
-use super::{Outcome, inputs, say};
+use super::{Outcome, count, inputs, say};
 
 /// Runs the command.
 pub fn run(args: &Classify) -> Result<Outcome> {
@@ -273,10 +273,6 @@ fn rate(totals: &Totals) -> String {
         "{:.1} articles/s",
         totals.articles as f64 / totals.elapsed.as_secs_f64().max(1e-6)
     )
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// `5 articles in 0.31 s (16.1 articles/s), 1 error (empty 1)`.

@@ -78,7 +78,14 @@ impl Destination {
             place,
             start,
         };
-        destination.refuse_inputs(sources)?;
+        let of_a_run = destination
+            .journal()
+            .is_some_and(|journal| Journal::log_of(journal).exists());
+        let to_stdout = matches!(destination.place, Place::Stdout);
+        refuse_inputs(sources, &destination.own_paths(), to_stdout, of_a_run)?;
+        if to_stdout && format == Format::Html {
+            refuse_terminal()?;
+        }
         match &destination.place {
             Place::Stdout | Place::Stream(_) if start != Start::Anew => Err(Error::Usage(
                 "--resume and --retry-errors go on with a file: name it with -o (.jsonl, .csv or .html)"
@@ -99,62 +106,6 @@ impl Destination {
             }
         }?;
         Ok(destination)
-    }
-
-    /// Refuses an output that the run would read: what it is to answer would be overwritten.
-    fn refuse_inputs(&self, sources: &[Source]) -> Result<()> {
-        let both = |path: &Path| {
-            Err(Error::Usage(format!(
-                "{} is both input and output; write the output elsewhere, or name the inputs without it",
-                path.display()
-            )))
-        };
-        let own = self.own_paths();
-        let stdout = regular(Handle::stdout()).filter(|_| matches!(self.place, Place::Stdout));
-        for source in sources {
-            let Source::Path(input) = source else {
-                let stdin = regular(Handle::stdin());
-                let is_stdin = |path: &&PathBuf| {
-                    stdin.is_some() && path.is_file() && Handle::from_path(path).ok() == stdin
-                };
-                if let Some(path) = own.iter().find(is_stdin) {
-                    return both(path);
-                }
-                if stdin.is_some() && stdin == stdout {
-                    return both(Path::new("the file of standard input"));
-                }
-                continue;
-            };
-            if input.is_dir() {
-                // In a folder that is read, what looks like an article of it is replaced only if it is a run's output.
-                let folder = input.canonicalize().unwrap_or_else(|_| input.clone());
-                for path in self.files().filter(|path| path.is_file()) {
-                    let inside = path
-                        .canonicalize()
-                        .is_ok_and(|path| path.starts_with(&folder));
-                    let of_a_run = self
-                        .journal()
-                        .is_some_and(|journal| Journal::log_of(journal).exists());
-                    if inside && !of_a_run {
-                        return both(path);
-                    }
-                }
-                continue;
-            }
-            if !input.is_file() {
-                continue;
-            }
-            let is_input = |path: &&PathBuf| {
-                path.is_file() && same_file::is_same_file(input, path).unwrap_or(false)
-            };
-            if let Some(path) = own.iter().find(is_input) {
-                return both(path);
-            }
-            if stdout.is_some() && Handle::from_path(input).ok() == stdout {
-                return both(input);
-            }
-        }
-        Ok(())
     }
 
     /// The files that hold results.
@@ -316,14 +267,92 @@ impl Output {
     pub fn finish(self, whole: bool) -> Result<()> {
         match self {
             Self::Stream(_) => Ok(()),
-            Self::Page(mut page) => page.finish().map_err(Error::Output),
+            Self::Page(mut page) => {
+                if !whole {
+                    page.cut_short();
+                }
+                page.finish().map_err(Error::Output)
+            }
             Self::Journal(journal) => journal.finish(whole),
         }
     }
 }
 
+/// Refuses to write what would be read: `own` are the files that are written, or are beside them, and `to_stdout` says whether standard
+/// output is written. In a folder that is read, what looks like an article of it is replaced only if it is a run's output (`of_a_run`).
+///
+/// # Errors
+/// [`Error::Usage`] that names the file.
+pub fn refuse_inputs(
+    sources: &[Source],
+    own: &[PathBuf],
+    to_stdout: bool,
+    of_a_run: bool,
+) -> Result<()> {
+    let both = |path: &Path| {
+        Err(Error::Usage(format!(
+            "{} is both input and output; write the output elsewhere, or name the inputs without it",
+            path.display()
+        )))
+    };
+    let stdout = regular(Handle::stdout()).filter(|_| to_stdout);
+    for source in sources {
+        let Source::Path(input) = source else {
+            let stdin = regular(Handle::stdin());
+            let is_stdin = |path: &&PathBuf| {
+                stdin.is_some() && path.is_file() && Handle::from_path(path).ok() == stdin
+            };
+            if let Some(path) = own.iter().find(is_stdin) {
+                return both(path);
+            }
+            if stdin.is_some() && stdin == stdout {
+                return both(Path::new("the file of standard input"));
+            }
+            continue;
+        };
+        if input.is_dir() {
+            let folder = input.canonicalize().unwrap_or_else(|_| input.clone());
+            let inside = |path: &&PathBuf| {
+                let place = path.is_file().then(|| path.canonicalize().ok()).flatten();
+                place.is_some_and(|path| path.starts_with(&folder))
+            };
+            if let Some(path) = own.iter().find(inside).filter(|_| !of_a_run) {
+                return both(path);
+            }
+            continue;
+        }
+        if !input.is_file() {
+            continue;
+        }
+        let is_input = |path: &&PathBuf| {
+            path.is_file() && same_file::is_same_file(input, path).unwrap_or(false)
+        };
+        if let Some(path) = own.iter().find(is_input) {
+            return both(path);
+        }
+        if stdout.is_some() && Handle::from_path(input).ok() == stdout {
+            return both(input);
+        }
+    }
+    Ok(())
+}
+
+/// A page is not for reading as text.
+///
+/// # Errors
+/// [`Error::Usage`] when standard output is a terminal.
+pub fn refuse_terminal() -> Result<()> {
+    match io::stdout().is_terminal() {
+        true => Err(Error::Usage(
+            "a page is not for the terminal: name a file with -o report.html, or pipe it somewhere"
+                .to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The file that a path leads to: what is renamed over a symbolic link would replace the link.
-fn followed(path: PathBuf) -> Result<PathBuf> {
+pub fn followed(path: PathBuf) -> Result<PathBuf> {
     if !path.is_symlink() {
         return Ok(path);
     }
@@ -336,7 +365,7 @@ fn followed(path: PathBuf) -> Result<PathBuf> {
 }
 
 /// What is a file, not a terminal, a pipe or a device.
-fn regular(handle: io::Result<Handle>) -> Option<Handle> {
+pub fn regular(handle: io::Result<Handle>) -> Option<Handle> {
     let handle = handle.ok()?;
     let is_file = handle.as_file().metadata().is_ok_and(|m| m.is_file());
     is_file.then_some(handle)

@@ -91,6 +91,12 @@ fn say(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
 }
 
+/// `1 article`, `2 passes`.
+fn count(n: usize, what: &str) -> String {
+    let plural = if what.ends_with('s') { "es" } else { "s" };
+    format!("{n} {what}{}", if n == 1 { "" } else { plural })
+}
+
 /// Sources for `paths`; none at all means standard input, unless a person sits there.
 fn inputs(paths: &[String], command: &str) -> Result<Vec<Source>> {
     use std::io::IsTerminal;

@@ -1,129 +1,160 @@
 //! `tidings report`: records, and perhaps the articles that they are about, made into a page.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tidings::article::CleanOptions;
-use tidings::article::read::{Reader, sources};
+use tidings::article::read::{ReadOptions, Reader, Skip, Source, sources};
 use tidings::output::{Page, Record, Sink};
 use tidings::{Error, Result};
 
 use super::args::Report;
-use super::destination::{refuse_existing, suffixed};
-use super::{Outcome, say};
+use super::destination::{followed, refuse_existing, refuse_inputs, refuse_terminal, suffixed};
+use super::{Outcome, count, say};
 
 /// Bytes of a line beyond which it is no record.
 const LONGEST: u64 = 64 << 20;
 /// Lines that are no records of which the reason is said.
-const SAID: u64 = 3;
+const SAID: usize = 3;
+/// The mark that some programs put before a text in UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Runs the command.
 pub fn run(args: &Report) -> Result<Outcome> {
-    let output = args
-        .output
-        .as_deref()
-        .filter(|path| *path != Path::new("-"));
+    let output = args.output.clone().filter(|path| path != Path::new("-"));
+    let output = output.map(followed).transpose()?;
+    let runs: Vec<Source> = args.runs.iter().map(|run| source(run)).collect();
     let articles = sources(&args.articles)?;
-    let Some(output) = output else {
-        if io::stdout().is_terminal() {
-            return Err(Error::Usage(
-                "a page is not for the terminal: name a file with -o report.html, or pipe it somewhere".to_owned(),
-            ));
-        }
-        let mut page = Page::new(BufWriter::new(io::stdout().lock()));
-        return fill(args, &mut page, articles);
-    };
-    if let Some(run) = args
-        .runs
-        .iter()
-        .find(|run| output.exists() && same_file::is_same_file(run, output).unwrap_or(false))
-    {
-        return Err(Error::Usage(format!(
-            "{} is both input and output; name another file with -o",
-            run.display()
-        )));
+    let new = output.as_deref().map(|output| suffixed(output, "new"));
+    let own: Vec<PathBuf> = output.iter().chain(&new).cloned().collect();
+    for read in [&runs, &articles] {
+        refuse_inputs(read, &own, output.is_none(), false)?;
     }
-    refuse_existing(output, args.force, "")?;
+    refuse_records(&args.runs, &articles)?;
+    let (Some(output), Some(new)) = (output, new) else {
+        refuse_terminal()?;
+        return fill(args, io::stdout().lock(), articles, own);
+    };
+    refuse_existing(&output, args.force, "")?;
     if output.exists() && !output.is_file() {
-        let mut page = Page::new(BufWriter::new(File::create(output).map_err(Error::Output)?));
-        return fill(args, &mut page, articles);
+        let pipe = File::create(&output).map_err(Error::Output)?;
+        return fill(args, pipe, articles, own);
     }
     // All of it or nothing: the file has its name when it is whole.
-    let new = suffixed(output, "new");
-    let mut page = Page::new(BufWriter::new(File::create(&new).map_err(Error::Output)?));
-    let filled = fill(args, &mut page, articles);
-    drop(page);
+    let file = File::create(&new).map_err(Error::Output)?;
+    let filled = fill(args, file, articles, own);
     match filled {
-        Ok(outcome) => {
-            fs::rename(&new, output).map_err(Error::Output)?;
-            Ok(outcome)
-        }
-        Err(error) => {
-            fs::remove_file(&new).ok();
-            Err(error)
-        }
+        Ok(_) => fs::rename(&new, &output).map_err(Error::Output)?,
+        Err(_) => drop(fs::remove_file(&new)),
+    }
+    filled
+}
+
+fn source(path: &Path) -> Source {
+    match path == Path::new("-") {
+        true => Source::Stdin,
+        false => Source::Path(path.to_owned()),
     }
 }
 
-/// The whole page: records, then texts.
-fn fill<W: Write>(
-    args: &Report,
-    page: &mut Page<W>,
-    articles: Vec<tidings::article::read::Source>,
-) -> Result<Outcome> {
-    if !articles.is_empty() {
-        page.expect_texts();
+/// Records have the articles' ids, and titles that could pass for their texts.
+fn refuse_records(runs: &[PathBuf], articles: &[Source]) -> Result<()> {
+    let is_run = |path: &PathBuf| {
+        let mut runs = runs.iter();
+        runs.any(|run| same_file::is_same_file(run, path).unwrap_or(false))
+    };
+    let given = articles.iter().find_map(|source| match source {
+        Source::Path(path) if is_run(path) => Some(path),
+        _ => None,
+    });
+    match given {
+        Some(path) => Err(Error::Usage(format!(
+            "--articles {}: these are the records; name what `tidings classify` read",
+            path.display()
+        ))),
+        None => Ok(()),
     }
+}
+
+/// The whole page: records, then texts. In a folder of articles the files of `own` and the runs are none.
+fn fill(
+    args: &Report,
+    out: impl Write,
+    articles: Vec<Source>,
+    own: Vec<PathBuf>,
+) -> Result<Outcome> {
+    let mut page = Page::new(BufWriter::new(out));
     let (mut records, mut others) = (0, 0);
     for run in &args.runs {
-        let (found, foreign) = copy(run, page)?;
+        let (found, foreign) = copy(run, &mut page)?;
         records += found;
         others += foreign;
     }
     if records == 0 {
-        let runs: Vec<String> = args.runs.iter().map(|r| r.display().to_string()).collect();
+        let runs: Vec<String> = args.runs.iter().map(|run| name(run)).collect();
         return Err(Error::Usage(format!(
-            "no records in {}: give the output of `tidings classify` (.jsonl)",
+            "no records in {}: give the output of `tidings classify` as JSON Lines (.jsonl; of a .jsonl.gz, `zcat FILE | tidings report -`)",
             runs.join(", ")
         )));
     }
-    page.skipped(others);
+    page.skipped(others as u64);
     let given = !articles.is_empty();
     let clean = CleanOptions {
         max_chars: args.input.max_chars,
         languages: Vec::new(),
     };
-    for raw in Reader::new(articles, args.input.read_options()) {
+    let options = ReadOptions {
+        skip: Skip::new(own.into_iter().chain(args.runs.iter().cloned()), None),
+        ..args.input.read_options()
+    };
+    for raw in Reader::new(articles, options) {
         let id = raw.id.clone();
+        if !page.awaits(&id) {
+            continue;
+        }
         // What cannot be read has its error record.
         if let Ok(article) = raw.clean(&clean) {
             page.text(&id, &article.text()).map_err(Error::Output)?;
         }
     }
-    let without = page.awaited();
     page.finish().map_err(Error::Output)?;
+    let without = page.awaited();
     if given && without > 0 {
         say(&format!(
-            "warning: {without} of the answered articles are not among --articles; name the inputs as that run did (ids are their paths)"
+            "warning: no text for {} of those answered; name the inputs as that run did (ids are their paths)",
+            count(without, "article")
         ));
     }
     if !args.quiet {
-        say(&format!("{records} records"));
+        say(&count(records, "record"));
     }
     if others > 0 {
+        let are = if others == 1 {
+            "is no record and was"
+        } else {
+            "are no records and were"
+        };
         say(&format!(
-            "warning: {others} lines are no records and were left out"
+            "warning: {} {are} left out",
+            count(others, "line")
         ));
         return Ok(Outcome::SomeFailed);
     }
     Ok(Outcome::Done)
 }
 
+fn name(run: &Path) -> String {
+    match run == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => run.display().to_string(),
+    }
+}
+
 /// Copies the records of `run`; how many, and how many lines are none.
-fn copy<W: Write>(run: &PathBuf, page: &mut Page<W>) -> Result<(u64, u64)> {
-    let cannot = |e| Error::Usage(format!("cannot read {}: {e}", run.display()));
-    let mut lines: Box<dyn BufRead> = match run.as_path() == Path::new("-") {
+fn copy<W: Write>(run: &Path, page: &mut Page<W>) -> Result<(usize, usize)> {
+    let cannot = |e| Error::Usage(format!("cannot read {}: {e}", name(run)));
+    let mut lines: Box<dyn BufRead> = match run == Path::new("-") {
         true => Box::new(io::stdin().lock()),
         false => Box::new(BufReader::new(File::open(run).map_err(cannot)?)),
     };
@@ -136,6 +167,9 @@ fn copy<W: Write>(run: &PathBuf, page: &mut Page<W>) -> Result<(u64, u64)> {
             return Ok((records, others));
         }
         number += 1;
+        if number == 1 && line.starts_with(MARK) {
+            line.drain(..MARK.len());
+        }
         let reason = if line.len() as u64 == LONGEST && !line.ends_with(b"\n") {
             skip_line(&mut lines).map_err(cannot)?;
             format!("more than {LONGEST} bytes")
@@ -154,8 +188,8 @@ fn copy<W: Write>(run: &PathBuf, page: &mut Page<W>) -> Result<(u64, u64)> {
         others += 1;
         if others <= SAID {
             say(&format!(
-                "warning: {} line {number} is no record: {reason}",
-                run.display()
+                "warning: {}, line {number} is no record: {reason}",
+                name(run)
             ));
         }
     }

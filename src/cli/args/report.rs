@@ -7,11 +7,11 @@ use clap::Args;
 use super::Input;
 
 pub(super) const REPORT_HELP: &str = "\
-The page is one file that needs no network: how the articles split on each claim, how that moved over time, and each
-article with its scores, evidence and summary; filters, search, and a part for what could not be read. What you filter
+The page is one file that needs no network: how the articles split on each claim, how that moved over time, and each \
+article with its scores, evidence and summary; filters, search, and a part for what could not be read. What you filter \
 stands in the page's address (#stance=refutes&q=ferry), so a view can be sent on.
 
-With --articles each article's text is in the page too, with the evidence marked in it: name the inputs of the run, as
+With --articles each article's text is in the page too, with the evidence marked in it: name the inputs of the run, as \
 they were named then. Of a longer text the first 20,000 characters are kept.
 
 An article's source is its record's `source` field (kept by classify --passthrough), else its site, folder or file.
@@ -43,8 +43,8 @@ pub struct Report {
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
 
-    /// The articles that were read: their texts go into the page, with the evidence marked
-    #[arg(long, value_name = "PATH", num_args = 1.., help_heading = "Input")]
+    /// The articles that were read, a file, folder or glob; repeat for several: their texts go into the page, with the evidence marked
+    #[arg(long, value_name = "PATH", help_heading = "Input")]
     pub articles: Vec<String>,
 
     #[command(flatten)]

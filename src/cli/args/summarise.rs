@@ -5,8 +5,8 @@ use clap::Args;
 use super::{Input, Length, ModelArgs};
 
 pub(super) const SUMMARISE_HELP: &str = "\
-Every sentence is copied from the article, none is rewritten. With --claim they are those that answer it; without,
-those that bear out the article's own title. Where the article is not about the claim, or has no title: its first
+Every sentence is copied from the article, none is rewritten. With --claim they are those that answer it; without, \
+those that bear out the article's own title. Where the article is not about the claim, or has no title: its first \
 ones and those nearest its title. `tidings summarize` does the same.
 
 Examples:

@@ -7,6 +7,8 @@ use tidings::bench::statistics::Summary;
 use tidings::eval::Estimate;
 use tidings::output::plain;
 
+use super::super::count;
+
 /// From this share of the processors in others' hands, the figures are not those of an idle machine.
 const UNDER_LOAD: f64 = 0.05;
 
@@ -361,11 +363,6 @@ fn number(x: f64) -> String {
         1.0.. => format!("{x:.2}"),
         _ => format!("{x:.3}"),
     }
-}
-
-fn count(n: usize, what: &str) -> String {
-    let plural = if what.ends_with('s') { "es" } else { "s" };
-    format!("{n} {what}{}", if n == 1 { "" } else { plural })
 }
 
 /// `2026-11-27 06:40 UTC`; the days by Hinnant's `civil_from_days`.

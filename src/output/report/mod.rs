@@ -1,8 +1,8 @@
 //! A page to look at: one HTML file that needs no network and runs no script but its own.
 //!
 //! The page is written as records come: first its head, then each record as compact JSON in a `<script type="application/json">`, last what
-//! only the end knows (names that records share, the articles' texts) and the script. So it takes the memory of those names, and with
-//! [`Page::expect_texts`] of the articles' ids, however many records there are.
+//! only the end knows (names that records share, the articles' texts) and the script. So it takes the memory of those names and of the
+//! articles' ids, however long the records are.
 //!
 //! What an article says can neither leave the JSON (`<`, `>`, `&` and the two line separators are escaped) nor run (a content security
 //! policy admits the one script and the one style by their hashes; the script sets text only), and characters that steer others are
@@ -10,7 +10,7 @@
 
 mod row;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use base64::Engine as _;
@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use self::row::{Row, tamed};
 use super::{Outcome, Record, Sink};
+use crate::error::ArticleErrorKind;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -31,17 +32,23 @@ const TEXT: usize = 20_000;
 pub struct Page<W: Write> {
     out: W,
     begun: bool,
-    finished: bool,
     separator: &'static str,
     names: Names,
-    /// The id of the article that the last record was about, and the claims that its records were about.
-    current: Option<(String, Vec<usize>)>,
-    articles: usize,
-    /// Articles without a text yet, by id: one id may have several.
-    awaited: Option<HashMap<String, VecDeque<usize>>>,
+    /// By id, in the order of the input: one id may have several.
+    articles: HashMap<String, Vec<Asked>>,
+    answered: usize,
     /// Whether a text was written.
     texts: bool,
     skipped: u64,
+    cut_short: bool,
+}
+
+/// An article that records are about.
+struct Asked {
+    /// `None`: its language was not read, so that it has an error for an answer.
+    number: Option<usize>,
+    claims: Vec<usize>,
+    has_text: bool,
 }
 
 /// Strings that many records share, by number.
@@ -81,25 +88,30 @@ impl<W: Write> Page<W> {
         Self {
             out,
             begun: false,
-            finished: false,
             separator: "",
             names: Names::default(),
-            current: None,
-            articles: 0,
-            awaited: None,
+            articles: HashMap::new(),
+            answered: 0,
             texts: false,
             skipped: 0,
+            cut_short: false,
         }
-    }
-
-    /// Remembers the articles' ids, for [`Page::text`]. To be called before the first record.
-    pub fn expect_texts(&mut self) {
-        self.awaited = Some(HashMap::new());
     }
 
     /// The page says that so many lines of the input were no records.
     pub fn skipped(&mut self, lines: u64) {
         self.skipped = lines;
+    }
+
+    /// The page says that the run did not come to the end of its input.
+    pub fn cut_short(&mut self) {
+        self.cut_short = true;
+    }
+
+    /// Whether a text of this id is still awaited.
+    pub fn awaits(&self, id: &str) -> bool {
+        let asked = self.articles.get(id);
+        asked.is_some_and(|asked| asked.iter().any(|article| !article.has_text))
     }
 
     /// Adds the text of an article, after the last record: as [`crate::article::Article::text`] gives it. A text that belongs to no record
@@ -108,37 +120,36 @@ impl<W: Write> Page<W> {
     /// # Errors
     /// The writer's.
     pub fn text(&mut self, id: &str, text: &str) -> io::Result<()> {
-        let Some(ids) = &mut self.awaited else {
+        let mut asked = self.articles.get_mut(id).into_iter().flatten();
+        let Some(article) = asked.find(|article| !article.has_text) else {
             return Ok(());
         };
-        let Some(article) = ids.get_mut(id).and_then(VecDeque::pop_front) else {
+        article.has_text = true;
+        let Some(number) = article.number else {
             return Ok(());
         };
-        self.begin()?;
         if !self.texts {
             self.texts = true;
             self.out.write_all(b"],\n\"texts\":[")?;
             self.separator = "\n";
         }
-        self.json(&(article, tamed(text, TEXT)))
+        self.json(&(number, tamed(text, TEXT)))
     }
 
     /// Answered articles whose text is still awaited.
     pub fn awaited(&self) -> usize {
-        let ids = self.awaited.iter().flat_map(HashMap::values);
-        ids.map(VecDeque::len).sum()
+        let asked = self.articles.values().flatten();
+        asked
+            .filter(|article| article.number.is_some() && !article.has_text)
+            .count()
     }
 
-    /// Ends the page.
+    /// Ends the page; nothing may come after it.
     ///
     /// # Errors
     /// The writer's.
     pub fn finish(&mut self) -> io::Result<()> {
-        if self.finished {
-            return Ok(());
-        }
         self.begin()?;
-        self.finished = true;
         self.out.write_all(b"],\n\"names\":")?;
         self.separator = "";
         let names = serde_json::json!({
@@ -146,6 +157,8 @@ impl<W: Write> Page<W> {
             "sources": self.names.sources.in_order(),
             "models": self.names.models.in_order(),
             "skipped": self.skipped,
+            "cut_short": self.cut_short,
+            "longest_text": TEXT,
         });
         self.json(&names)?;
         self.out.write_all(b"}")?;
@@ -172,33 +185,60 @@ impl<W: Write> Page<W> {
         self.out.write_all(escaped(value)?.as_bytes())
     }
 
-    /// The number of the article that a record is about: it is another one when the id is, or the claim was asked before.
-    fn article(&mut self, id: &str, claim: Option<usize>) -> usize {
-        if let (Some((current, asked)), Some(claim)) = (&mut self.current, claim)
-            && current == id
-            && !asked.contains(&claim)
+    /// The number of the article that an answer is about: the first of its id that was not asked this claim before.
+    fn article(&mut self, id: &str, claim: usize) -> usize {
+        let asked = match self.articles.get_mut(id) {
+            Some(asked) => asked,
+            None => self.articles.entry(id.to_owned()).or_default(),
+        };
+        let known = asked
+            .iter_mut()
+            .find(|article| article.number.is_some() && !article.claims.contains(&claim));
+        if let Some(Asked {
+            number: Some(number),
+            claims,
+            ..
+        }) = known
         {
-            asked.push(claim);
-            return self.articles - 1;
+            claims.push(claim);
+            return *number;
         }
-        self.current = Some((id.to_owned(), claim.into_iter().collect()));
-        self.articles += 1;
-        let number = self.articles - 1;
-        if let (Some(ids), Some(_)) = (&mut self.awaited, claim) {
-            ids.entry(id.to_owned()).or_default().push_back(number);
-        }
+        let number = self.answered;
+        self.answered += 1;
+        asked.push(Asked {
+            number: Some(number),
+            claims: vec![claim],
+            has_text: false,
+        });
         number
+    }
+
+    /// An article in another language has a text that can be read, and keeps its place among those of its id.
+    fn foreign(&mut self, id: &str) {
+        let asked = self.articles.entry(id.to_owned()).or_default();
+        asked.push(Asked {
+            number: None,
+            claims: Vec::new(),
+            has_text: false,
+        });
     }
 }
 
 impl<W: Write> Sink for Page<W> {
     fn write(&mut self, record: &Record) -> io::Result<()> {
         self.begin()?;
-        let claim = match &record.outcome {
-            Outcome::Answer(answer) => Some(self.names.claims.number(&answer.claim)),
-            Outcome::Error { .. } => None,
+        let article = match &record.outcome {
+            Outcome::Answer(answer) => {
+                let claim = self.names.claims.number(&answer.claim);
+                Some(self.article(&record.id, claim))
+            }
+            Outcome::Error { error } => {
+                if error.kind == ArticleErrorKind::Language {
+                    self.foreign(&record.id);
+                }
+                None
+            }
         };
-        let article = self.article(&record.id, claim);
         let row = Row::new(record, article, &mut self.names);
         self.json(&row)
     }
@@ -245,7 +285,7 @@ fn hash(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::error::{ArticleError, ArticleErrorKind};
+    use crate::error::ArticleError;
 
     fn page(fill: impl FnOnce(&mut Page<&mut Vec<u8>>)) -> String {
         let mut out = Vec::new();
@@ -329,27 +369,39 @@ mod tests {
     #[test]
     fn a_text_belongs_to_all_records_of_its_article() {
         let page = page(|page| {
-            page.expect_texts();
             for claim in ["x", "y"] {
                 page.write(&answer("one", claim)).unwrap();
             }
             // The same id again, and the same claim: another article.
             page.write(&answer("one", "x")).unwrap();
             page.write(&answer("two", "x")).unwrap();
+            // Another run over the same articles.
+            page.write(&answer("one", "z")).unwrap();
+            page.write(&answer("one", "z")).unwrap();
+            // An article in another language comes before one of the same id.
+            let foreign = ArticleError::new(ArticleErrorKind::Language, "it is German");
+            page.write(&Record::error("three".to_owned(), foreign))
+                .unwrap();
+            page.write(&answer("three", "x")).unwrap();
             page.text("none", "nobody's").unwrap();
+            assert!(page.awaits("one") && !page.awaits("none"));
             page.text("one", "first").unwrap();
             page.text("one", "second").unwrap();
+            page.text("one", "one too many").unwrap();
+            assert!(!page.awaits("one"));
+            page.text("three", "Deutsch").unwrap();
+            page.text("three", "English").unwrap();
             assert_eq!(page.awaited(), 1);
             page.skipped(3);
         });
         let data = data(&page);
-        let articles: Vec<u64> = (0..4)
-            .map(|row| data["rows"][row]["article"].as_u64().unwrap())
-            .collect();
-        assert_eq!(articles, [0, 0, 1, 2]);
+        let rows = data["rows"].as_array().unwrap();
+        let articles: Vec<Option<u64>> = rows.iter().map(|row| row["article"].as_u64()).collect();
+        let numbers = [0, 0, 1, 2, 0, 1].map(Some).into_iter();
+        assert_eq!(articles, numbers.chain([None, Some(3)]).collect::<Vec<_>>());
         assert_eq!(
             data["texts"],
-            serde_json::json!([[0, "first"], [1, "second"]])
+            serde_json::json!([[0, "first"], [1, "second"], [3, "English"]])
         );
         assert_eq!(data["names"]["skipped"], 3);
         assert_eq!(data["rows"][0]["day"], "2031-02-03");

@@ -4,7 +4,7 @@
 // What an article says enters the document as text nodes only; attributes and classes come from this script alone.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const { claims, sources, models, skipped } = data.names;
+  const { claims, sources, models, skipped, cut_short: cutShort, longest_text: LONGEST } = data.names;
   const texts = new Map(data.texts || []);
   const answers = data.rows.filter((row) => !row.error);
   const failures = data.rows.filter((row) => row.error);
@@ -102,7 +102,7 @@
     haystack(words.length + 250);
     if (words.length < answers.length) setTimeout(prepare, 0);
   }
-  const best = (row) => row.scores[row.stance];
+  const best = (row) => Math.max(...row.scores);
 
   /** Rows that are asked for, whatever their stance. */
   function matching() {
@@ -111,7 +111,7 @@
     return answers.filter((row, i) =>
       (state.claim === "" || row.claim === state.claim) &&
       (state.source === "" || row.source === state.source) &&
-      best(row) >= state.min * 100 &&
+      Math.round(best(row) / 100) >= state.min && // as it is shown
       (!state.from || (row.day && row.day >= state.from)) &&
       (!state.to || (row.day && row.day <= state.to)) &&
       (!hay || wanted.every((word) => hay[i].includes(word))));
@@ -313,7 +313,7 @@
     const meta = [row.day ? spoken(row.day, WHOLE) : row.date, row.title ? row.id : null, claims.length > 1 ? `“${claims[row.claim]}”` : null];
     const head = el("summary", null,
       el("div", { class: `verdict t${row.stance}` }, mark(row.stance), el("bdi", null, row.labels[row.stance]),
-        el("span", { class: "score" }, row.abstained ? `left open, ${score(Math.max(...row.scores))}` : score(best(row)))),
+        el("span", { class: "score" }, row.abstained ? `left open, ${score(best(row))}` : score(best(row)))),
       el("div", null,
         el("h3", { class: "title", dir: "auto" }, row.title || row.id),
         lead ? el("p", { class: "lead", dir: "auto" }, lead) : null,
@@ -351,8 +351,8 @@
   /** The text with the deciding sentences marked, and those of the summary underlined; places are code points. */
   function marked(text, row) {
     const points = Array.from(text);
-    const cut = points.length > 20000;
-    const whole = (sentence, start, end) => end > points.length || cut && end > 20000
+    const cut = points.length > LONGEST;
+    const whole = (sentence, start, end) => end > points.length || cut && end > LONGEST
       || points.slice(start, end).join("").startsWith(sentence.replace(/…$/, ""));
     const box = el("div", { class: "text", dir: "auto", tabindex: "0", role: "region", "aria-label": "Text of the article" });
     if (!row.evidence.every(([sentence, start, end]) => whole(sentence, start, end))) {
@@ -371,7 +371,7 @@
       if (told.some(([a, b]) => a <= start && end <= b)) piece = el("span", { class: "told-here" }, piece);
       box.append(row.evidence.some((e) => e[1] <= start && end <= e[2]) ? el("mark", null, piece) : piece);
     });
-    return cut ? [box, el("p", { class: "small" }, "The text goes on; its first 20,000 characters are kept here.")] : [box];
+    return cut ? [box, el("p", { class: "small" }, `The text goes on; its first ${number(LONGEST)} characters are kept here.`)] : [box];
   }
 
   // ---- What could not be read. ----
@@ -421,6 +421,7 @@
     const span = !days.length ? null : days[0] === days[days.length - 1] ? spoken(days[0], WHOLE) : `${spoken(days[0], WHOLE)} – ${spoken(days[days.length - 1], WHOLE)}`;
     at("facts").textContent = [span, sources.length > 1 ? `${number(sources.length)} sources` : null,
       failures.length ? `${number(failures.length)} could not be read` : null, skipped ? `${count(skipped, "line")} skipped` : null,
+      cutShort ? "the run was interrupted: there is more to read" : null,
       models.length > 3 ? count(models.length, "model") : models.join(", ")].filter(Boolean).join(" · ");
     for (const end of ["from", "to"]) {
       at(`${end}-field`).hidden = !days.length;
@@ -477,8 +478,9 @@
   choices("claim", claims, "all claims");
   choices("source", sources, "all sources");
   errors();
-  // No date anywhere: nothing to draw, and the split takes its room.
-  at("time").parentElement.hidden = answers.length > 0 && !answers.some((row) => row.day);
+  // No date anywhere: nothing to draw, and the split takes its room. No answer at all: only what could not be read.
+  at("time").parentElement.hidden = !answers.some((row) => row.day);
+  at("split").closest(".glance").hidden = at("filters").parentElement.hidden = !answers.length;
   at("main").hidden = false;
   fromAddress();
   update();

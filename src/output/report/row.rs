@@ -16,8 +16,9 @@ const SENTENCE: usize = 2_000;
 /// One record.
 #[derive(Serialize)]
 pub(super) struct Row {
-    /// Records of one article have the same number.
-    article: usize,
+    /// Answers about one article have the same number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    article: Option<usize>,
     id: String,
     /// Number of its source.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +78,7 @@ struct Told {
 }
 
 impl Row {
-    pub(super) fn new(record: &Record, article: usize, names: &mut Names) -> Self {
+    pub(super) fn new(record: &Record, article: Option<usize>, names: &mut Names) -> Self {
         let source = source(record).map(|source| names.sources.number(&source));
         let outcome = match &record.outcome {
             Outcome::Answer(answer) => Kind::Answer(Box::new(Reading::new(answer, names))),
