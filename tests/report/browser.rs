@@ -142,6 +142,10 @@ fn the_page_draws_itself_filters_and_searches() {
             "The board called off its talks.",
         ),
     ];
+    // Left open, with a best score that is another stance's and is shown as 85%.
+    records[2]["scores"][BOLD[2]] = json!(0.05);
+    records[2]["scores"][BOLD[0]] = json!(0.846);
+    records[2]["abstained"] = json!(true);
     records.push(json!({"schema": 1, "id": "blank.txt", "error": {"kind": "empty", "message": "no article text found"}}));
     let page = page(&folder, &records);
 
@@ -167,6 +171,9 @@ fn the_page_draws_itself_filters_and_searches() {
         titles(&dated),
         ["Ferry crews walk out", "Hospital board quits talks"]
     );
+    let sure = opened(&browser, &page, "#min=85");
+    assert_eq!(titles(&sure).len(), 4);
+    assert!(seen(&sure).contains("left open, 85%"));
     let none = opened(&browser, &page, "#min=90");
     assert!(titles(&none).is_empty());
     assert!(seen(&none).contains("Nothing matches"));
