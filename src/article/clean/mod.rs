@@ -75,7 +75,7 @@ pub fn clean(text: &str) -> Cleaned {
 /// As [`clean`], for a text whose title is known from elsewhere.
 ///
 /// Lines between a page's head and the first paragraph are then most likely headlines of other stories, or more furniture: the article's
-/// own stands elsewhere. Where less than [`HEAD`] stood above them, bylines and dates aside, they may be its kicker or its points, and stay.
+/// own stands elsewhere. Where less than two lines stood above them, bylines and dates aside, they may be its kicker or its points, and stay.
 pub fn titled(text: &str, title: &str) -> Cleaned {
     let cleaned = clean(text);
     let mut body: &str = &cleaned.body;
