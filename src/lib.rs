@@ -32,6 +32,7 @@ pub mod output;
 pub mod pipeline;
 pub mod stance;
 pub mod summary;
+mod words;
 
 pub use error::{ArticleError, Error, Result};
 pub use model::{Device, Engine, Files, Model};

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::stance::{Stance, Tokens, Verdict};
+use crate::words::stems;
 
 use self::context::Needs;
 
@@ -105,8 +106,6 @@ const MOST_LOGIT: f32 = 6.0;
 const LEAST_WORTH: f32 = -1.0;
 /// Share of the shorter one's words by which a sentence repeats another.
 const REPEATED: f32 = 0.6;
-/// Letters that tell one word from another: `meeting` and `meetings` are the same.
-const STEM: usize = 5;
 
 /// What the article says on `claim`, of which the model gave `verdict`; the article's own news when it is about something else.
 pub fn answer(tokens: &Tokens, claim: &str, verdict: &Verdict, limits: Limits) -> Summary {
@@ -272,14 +271,6 @@ fn repeats(candidates: &[Candidate], a: usize, b: usize) -> bool {
     let least = a.stems.len().min(b.stems.len()).max(1);
     let common = a.stems.intersection(&b.stems).count();
     a.denies == b.denies && common as f32 >= REPEATED * least as f32
-}
-
-/// The words of `text` that carry meaning, by their first letters.
-fn stems(text: &str) -> BTreeSet<String> {
-    context::words(text)
-        .filter(|word| word.len() > 1 && !context::is_function_word(word))
-        .map(|word| word.chars().take(STEM).collect())
-        .collect()
 }
 
 #[cfg(test)]

@@ -4,29 +4,7 @@
 use super::labelled::{Question, Set};
 use crate::error::{Error, Result};
 use crate::stance::Stance;
-
-/// Where a template has the claim.
-const PLACE: &str = "{claim}";
-/// Verbs that take a `not` behind them; `may not` would be a guess as `may` is, and is left to the sentence around the claim.
-const VERBS: [&str; 14] = [
-    "is", "are", "was", "were", "will", "would", "shall", "should", "can", "could", "must", "has",
-    "have", "had",
-];
-/// First words that lose their capital inside a sentence; any other may be a name.
-const COMMON: [&str; 12] = [
-    "a",
-    "an",
-    "the",
-    "this",
-    "these",
-    "there",
-    "no",
-    "nobody",
-    "talks",
-    "negotiations",
-    "meetings",
-    "both",
-];
+use crate::words::{self, PLACE};
 
 /// How claims are denied.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,10 +33,8 @@ impl Negation {
     /// The claim denied.
     pub fn of(&self, claim: &str) -> String {
         match self {
-            Self::Template(template) => inside(template, claim),
-            Self::Not => {
-                not(claim).unwrap_or_else(|| inside("It is not true that {claim}.", claim))
-            }
+            Self::Template(template) => words::inside(template, claim),
+            Self::Not => words::denied(claim),
         }
     }
 
@@ -84,47 +60,6 @@ fn opposite(stance: Stance) -> Stance {
         Stance::Refutes => Stance::Supports,
         other => other,
     }
-}
-
-/// `claim` with a `not` more or less; `None` where the words do not allow it.
-fn not(claim: &str) -> Option<String> {
-    let words: Vec<&str> = claim.split(' ').collect();
-    let bare = |word: &str| {
-        word.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’')
-            .to_lowercase()
-    };
-    let denies = |word: &str| {
-        [
-            "no", "never", "nobody", "none", "nothing", "neither", "nor", "may", "might", "cannot",
-        ]
-        .contains(&word)
-            || word.ends_with("n't")
-            || word.ends_with("n’t")
-    };
-    if words.iter().any(|word| denies(&bare(word))) {
-        return None;
-    }
-    if let Some(at) = words.iter().position(|word| *word == "not") {
-        return Some([&words[..at], &words[at + 1..]].concat().join(" "));
-    }
-    let at = words.iter().position(|word| VERBS.contains(word))?;
-    Some(
-        [&words[..=at], &["not"], &words[at + 1..]]
-            .concat()
-            .join(" "),
-    )
-}
-
-fn inside(template: &str, claim: &str) -> String {
-    let claim = claim.trim().trim_end_matches('.');
-    let first = claim.split(' ').next().unwrap_or_default();
-    let lower = first.to_lowercase();
-    let opens = template.starts_with(PLACE);
-    let claim = match COMMON.contains(&&lower[..]) && !opens {
-        true => format!("{lower}{}", &claim[first.len()..]),
-        false => claim.to_owned(),
-    };
-    template.replace(PLACE, &claim)
 }
 
 #[cfg(test)]

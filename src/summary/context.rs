@@ -4,6 +4,11 @@
 
 use std::ops::Range;
 
+use crate::words::{
+    CONNECTIVES, CONTRASTS, DEMONSTRATIVES, DETERMINERS, PREPOSITIONS, PRONOUNS, has,
+    is_function_word, raw_words, words,
+};
+
 /// Which neighbours a sentence must have beside it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
@@ -281,43 +286,7 @@ fn is_quote(c: char) -> bool {
     matches!(c, '"' | '“' | '”' | '«' | '»' | '„')
 }
 
-/// The words of `text` in lower case; an apostrophe is part of its word.
-pub fn words(text: &str) -> impl Iterator<Item = String> {
-    raw_words(text).map(|word| word.to_lowercase().replace('’', "'"))
-}
-
-fn raw_words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '’')))
-        .map(|word| word.trim_matches(['\'', '’']))
-        .filter(|word| !word.is_empty())
-}
-
-/// Words that say nothing alone.
-pub fn is_function_word(word: &str) -> bool {
-    [
-        FUNCTION,
-        PRONOUNS,
-        PREPOSITIONS,
-        DETERMINERS,
-        CONTRASTS,
-        CONNECTIVES,
-        DEMONSTRATIVES,
-    ]
-    .iter()
-    .any(|list| has(list, word))
-}
-
-/// `word` is one of the words of `list`.
-fn has(list: &str, word: &str) -> bool {
-    list.split_ascii_whitespace().any(|known| known == word)
-}
-
-const PRONOUNS: &str =
-    "he she it they him her them his its their hers theirs himself herself itself themselves";
 const PERSONAL: &str = "he she him his her hers himself herself";
-const DEMONSTRATIVES: &str = "this that these those such both neither another others";
-/// Objections.
-const CONTRASTS: &str = "but however yet nevertheless nonetheless still instead not nor";
 /// Those that stand behind the subject too.
 const ASIDES: &str = "however nevertheless nonetheless therefore";
 /// Words of a sentence that one of them may be among.
@@ -335,23 +304,12 @@ const BEFORE_ORDERS: &str =
     "now so then and but cls sep mask pad unk bos eos s im start end system user assistant";
 /// What had been to happen.
 const PLANNED: &str = "due expected scheduled set planned hoped meant announced";
-/// Openings that go on from the sentence before.
-const CONNECTIVES: &str = "and or so then thus therefore hence moreover furthermore besides also too meanwhile otherwise similarly
-    likewise consequently accordingly conversely here";
 /// Nouns for what the sentence before says.
 const SAID: &str = "statement statements announcement claim claims report reports rumour rumours rumor rumors remark remarks comment
     comments reply answer response suggestion suggestions allegation allegations decision move proposal offer invitation";
 /// After `the`, some of what was named before.
 const COUNTED: &str = "former latter other others two three four pair same";
 const ORDINALS: &str = "first second third fourth last next";
-const DETERMINERS: &str =
-    "the a an no some any every each both all several many most two three four";
-const PREPOSITIONS: &str = "about above across after against along amid among around as at before behind below beside between beyond by
-    despite during except for from in inside into like near of off on onto out outside over past per since through throughout
-    to toward towards under until up upon via when while with within without although though if because once unless whether";
-const FUNCTION: &str = "is are was were be been being has have had having do does did will would shall should can could may might must
-    who whom whose which what where why how than there when then not no i you we me us my our your said says say saying tells
-    told tell added asked spoke only just more most very much many any all own new one even ever again now well back";
 const DENIALS: &str = "no not never none nobody nothing nowhere neither nor without unlikely untrue false cannot impossible";
 /// Beginnings of verbs that say no.
 const DENYING: &str = "denie deny dismiss reject refus cancel suspend postpon contradict disput rebut declin collaps abandon scrap";
