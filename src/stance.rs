@@ -8,8 +8,11 @@
 //!
 //! The title is judged as a sentence in the first window and is context in the others. A sentence longer than a window's room is
 //! cut into pieces that are judged apart. How the windows' verdicts become one is the model's affair ([`crate::model`]), and
-//! training does the same.
+//! training does the same. A model that reads each input by itself gets pieces instead: see `pieces`.
 
+mod pieces;
+
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use schemars::JsonSchema;
@@ -19,13 +22,16 @@ use crate::article::{Article, sentences};
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::kernel;
 use crate::model::manifest::Input;
-use crate::model::{Model, Reading, Window};
+use crate::model::{Layout, Model, Reading, Window};
+use crate::words::{denied, stems};
 
 /// The claim that is asked when no other is given.
 pub const DEFAULT_CLAIM: &str = "Talks are imminent.";
 
 /// Most sentences of evidence in a record.
 const MOST_EVIDENCE: usize = 3;
+/// Tokens that a window has for text, at least.
+const LEAST_ROOM: usize = 8;
 /// A sentence needs this score to be evidence, unless none has it: the best one then stands alone.
 const LEAST_EVIDENCE: f32 = 0.5;
 
@@ -62,6 +68,15 @@ impl Stance {
             Self::Discusses => "discusses",
             Self::Unrelated => "unrelated",
         }
+    }
+
+    /// The one of the largest score, which are in the order of [`Stance::ALL`]; of equals the first.
+    pub(crate) fn likeliest(scores: &[f32; 4]) -> Self {
+        Self::ALL
+            .into_iter()
+            .rev()
+            .max_by(|a, b| scores[*a as usize].total_cmp(&scores[*b as usize]))
+            .unwrap_or(Self::Unrelated)
     }
 }
 
@@ -115,6 +130,8 @@ struct Sentence {
     /// Byte range in the text.
     at: Range<usize>,
     ids: Vec<u32>,
+    /// The ids where another sentence stands before it, if they differ.
+    within: Option<Vec<u32>>,
 }
 
 /// A claim as tokens.
@@ -123,6 +140,10 @@ pub struct Claim {
     /// The claim as given.
     pub text: String,
     ids: Vec<u32>,
+    /// The claim denied, for a model that has to be asked that too.
+    denial: Option<Vec<u32>>,
+    /// Its words that carry meaning.
+    stems: BTreeSet<String>,
 }
 
 /// An article laid out in windows for one claim.
@@ -159,17 +180,33 @@ impl Claim {
         }
         let ids = model.tokenizer().encode(text)?;
         let most = model.manifest().input.claim;
-        if ids.len() > most {
+        let too_long = |what: String| {
             let start: String = text.chars().take(40).collect();
-            return Err(Error::Usage(format!(
-                "the claim `{start}…` has {} tokens, the model takes {most}: shorten it",
+            Error::Usage(format!("the claim `{start}…` {what}: shorten it"))
+        };
+        if ids.len() > most {
+            return Err(too_long(format!(
+                "has {} tokens, the model takes {most}",
                 ids.len()
             )));
         }
-        Ok(Self {
+        let denial = match model.layout() {
+            Layout::Pieces { denied: true, .. } => Some(model.tokenizer().encode(&denied(text))?),
+            _ => None,
+        };
+        let claim = Self {
             text: text.to_owned(),
             ids,
-        })
+            denial,
+            stems: stems(text),
+        };
+        // The manifest keeps room beside a claim; a denial is longer.
+        if claim.room(model) < LEAST_ROOM {
+            return Err(too_long(
+                "leaves no room for a text when it is denied".to_owned(),
+            ));
+        }
+        Ok(claim)
     }
 
     /// The claim that the record of `article` brought along, if it did; it replaces those of the run.
@@ -198,15 +235,22 @@ impl Tokens {
         truncate: Option<usize>,
     ) -> std::result::Result<Self, ArticleError> {
         let text = article.text();
+        let pieces = matches!(model.layout(), Layout::Pieces { .. });
         let encode = |at: Range<usize>| -> std::result::Result<Option<Sentence>, ArticleError> {
-            let ids = model
-                .tokenizer()
-                .encode(&text[at.clone()])
+            let text = &text[at.clone()];
+            let encode = || -> Result<(Vec<u32>, Option<Vec<u32>>)> {
+                let within = match pieces {
+                    true => model.tokenizer().encode_within(text)?,
+                    false => None,
+                };
+                Ok((model.tokenizer().encode(text)?, within))
+            };
+            let (ids, within) = encode()
                 .map_err(|e| ArticleError::new(ArticleErrorKind::Malformed, e.to_string()))?;
             Ok(if ids.is_empty() {
                 None
             } else {
-                Some(Sentence { at, ids })
+                Some(Sentence { at, ids, within })
             })
         };
         let title_end = article.title.as_ref().map_or(0, String::len);
@@ -250,39 +294,48 @@ impl Tokens {
 
     /// Lays the article out for `claim`.
     pub fn pair(&self, claim: &Claim, model: &Model) -> Pair {
+        match model.layout() {
+            Layout::Windows => self.in_windows(claim, model),
+            Layout::Pieces { text_first, .. } => self.in_pieces(claim, model, text_first),
+        }
+    }
+
+    fn in_windows(&self, claim: &Claim, model: &Model) -> Pair {
         let Input {
             window: most,
             title: title_most,
             ..
         } = model.manifest().input;
-        let (cls, sep) = (model.tokenizer().cls, model.tokenizer().sep);
-        let mut open = vec![cls];
+        let marks = &model.tokenizer().pair;
+        let (sep, end) = (&marks.between, &marks.close);
+        let mut open = marks.open.clone();
         open.extend(&claim.ids);
-        open.push(sep);
+        open.extend(sep);
         let claim_end = open.len();
         let title_start = open.len();
         if let Some(title) = &self.title {
             open.extend(title.ids.iter().take(title_most));
-            open.push(sep);
+            open.extend(sep);
         }
-        let room = most - open.len() - 1;
+        let room = most - open.len() - end.len();
 
         let mut spans = Vec::new();
         let mut windows = Vec::new();
         let blank = || Window {
             ids: open.clone(),
-            claim: claim_end,
+            first: claim_end,
             spans: Vec::new(),
+            relevance: 0.0,
         };
         let mut window = blank();
         if let Some(title) = self.title.as_ref().filter(|_| self.title_fits) {
-            window.spans.push(title_start..open.len() - 1);
+            window.spans.push(title_start..open.len() - sep.len());
             spans.push(title.at.clone());
         }
         for sentence in &self.body {
             for piece in sentence.ids.chunks(room) {
-                if window.ids.len() + piece.len() + 1 > most {
-                    window.ids.push(sep);
+                if window.ids.len() + piece.len() + end.len() > most {
+                    window.ids.extend(end);
                     windows.push(std::mem::replace(&mut window, blank()));
                 }
                 let start = window.ids.len();
@@ -293,7 +346,7 @@ impl Tokens {
         }
         // A title alone already ends with its separator.
         if window.ids.len() > open.len() || self.title.is_none() {
-            window.ids.push(sep);
+            window.ids.extend(end);
         }
         windows.push(window);
         Pair { windows, spans }
@@ -319,7 +372,10 @@ impl Tokens {
     /// Bytes that this takes in memory, about.
     pub fn size(&self) -> usize {
         let sentences = self.title.iter().chain(&self.body);
-        let ids = sentences.map(|s| size_of::<Sentence>() + s.ids.len() * size_of::<u32>());
+        let ids = sentences.map(|s| {
+            let ids = s.ids.len() + s.within.as_ref().map_or(0, Vec::len);
+            size_of::<Sentence>() + ids * size_of::<u32>()
+        });
         self.text.len() + ids.sum::<usize>()
     }
 
@@ -345,29 +401,14 @@ pub fn read(
     Ok(batch
         .iter()
         .zip(readings)
-        .map(|((tokens, pair), reading)| verdict(tokens, pair, &reading, model, abstain_below))
+        .map(|((tokens, pair), reading)| verdict(tokens, pair, &reading, abstain_below))
         .collect())
 }
 
-fn verdict(
-    tokens: &Tokens,
-    pair: &Pair,
-    reading: &Reading,
-    model: &Model,
-    abstain_below: Option<f32>,
-) -> Verdict {
-    let manifest = model.manifest();
-    let mut probabilities = reading.stance.map(|logit| logit / manifest.temperature);
-    kernel::softmax(&mut probabilities);
-    let mut scores = [0f32; 4];
-    for (stance, p) in manifest.labels.iter().zip(probabilities) {
-        scores[*stance as usize] = p;
-    }
-    let likeliest = Stance::ALL
-        .into_iter()
-        .rev()
-        .max_by(|a, b| scores[*a as usize].total_cmp(&scores[*b as usize]))
-        .unwrap_or(Stance::Unrelated);
+fn verdict(tokens: &Tokens, pair: &Pair, reading: &Reading, abstain_below: Option<f32>) -> Verdict {
+    let mut scores = reading.stance;
+    kernel::softmax(&mut scores);
+    let likeliest = Stance::likeliest(&scores);
     let abstained = abstain_below.is_some_and(|least| scores[likeliest as usize] < least);
     let stance = match abstained {
         true => Stance::Discusses,

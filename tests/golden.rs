@@ -116,8 +116,9 @@ fn hidden_states_are_those_of_transformers_alone_and_padded() {
         .iter()
         .map(|h| Window {
             ids: h.ids.clone(),
-            claim: h.types.iter().filter(|t| **t == 0).count(),
+            first: h.types.iter().filter(|t| **t == 0).count(),
             spans: Vec::new(),
+            relevance: 0.0,
         })
         .collect();
     for engine in ENGINES {
@@ -156,7 +157,7 @@ fn windows_are_laid_out_as_in_training() {
             for (window, expected) in pair.windows().iter().zip(&article.windows) {
                 assert_eq!(window.ids, expected.ids, "{:?}", article.title);
                 let types: Vec<u32> = (0..window.ids.len())
-                    .map(|at| u32::from(at >= window.claim))
+                    .map(|at| u32::from(at >= window.first))
                     .collect();
                 assert_eq!(types, expected.types);
                 let spans: Vec<_> = window.spans.iter().map(|s| (s.start, s.end)).collect();
@@ -166,9 +167,14 @@ fn windows_are_laid_out_as_in_training() {
     }
 }
 
+/// What the heads say, before it is tempered.
 fn read(article: &GoldenArticle, model: &Model) -> Reading {
     let pair = lay_out(article, model);
-    model.read(&[pair.windows()], 4096).unwrap().remove(0)
+    let mut reading = model.read(&[pair.windows()], 4096).unwrap().remove(0);
+    reading.stance = reading
+        .stance
+        .map(|logit| logit * model.manifest().temperature);
+    reading
 }
 
 /// Stance and evidence logits in a row.

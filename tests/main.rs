@@ -6,6 +6,7 @@ mod architecture;
 mod bench;
 mod cli;
 mod eval;
+mod families;
 mod golden;
 #[cfg(feature = "hub")]
 mod hub;

@@ -153,13 +153,13 @@ impl Worker {
         &self.texts
     }
 
-    /// Token ids of every window of a pass, with the length of the claim's segment: what a peer reads.
+    /// Token ids of every window of a pass, with the length of the first segment: what a peer reads.
     pub fn windows(&self) -> Vec<(Vec<u32>, usize)> {
         let prepared = self.texts.articles().filter_map(|raw| self.prepare(raw));
         prepared
             .flat_map(|prepared| prepared.pairs)
             .flat_map(|pair| pair.windows().to_vec())
-            .map(|window| (window.ids, window.claim))
+            .map(|window| (window.ids, window.first))
             .collect()
     }
 

@@ -171,11 +171,11 @@ fn show(files: &Files) -> String {
         ),
         (
             "task",
-            format!("{:?}, labels {}", manifest.task, labels.join(", ")),
+            format!("{}, labels {}", manifest.task.name(), labels.join(", ")),
         ),
         (
             "network",
-            format!("{:?}, from {}", manifest.architecture, manifest.base),
+            format!("{}, from {}", manifest.architecture.name(), manifest.base),
         ),
         ("languages", manifest.languages.join(", ")),
         ("licence", manifest.license.clone()),

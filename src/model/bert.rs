@@ -1,11 +1,12 @@
 //! BERT over packed windows: all tokens of a batch stand in one `[tokens][width]`, without padding.
 //!
 //! Devlin et al. 2018 (arXiv 1810.04805); tensor names and arithmetic as in Hugging Face transformers' `BertModel`
-//! (`modeling_bert.py`), post-norm, GELU by the error function. Query, key and value are one product.
+//! (`modeling_bert.py`), post-norm, GELU by the error function. Query, key and value are one product. RoBERTa, XLM-RoBERTa and
+//! DistilBERT are the same network under other [`Names`]; the first two begin to count positions later, the last has no segments.
 
 use candle_core::{DType, Device, Tensor};
-use candle_transformers::models::bert::Config;
 
+use super::config::{Config, Family};
 use super::ops::{self, LayerNorm, Linear};
 use super::weights::{Matrix, Weights};
 use super::{Encoder, Window};
@@ -30,9 +31,47 @@ pub struct Bert {
 struct Embeddings {
     words: Matrix,
     positions: Vec<f32>,
+    /// The row of `positions` for the first token.
+    first: usize,
+    /// One row for each kind of segment.
     types: Vec<f32>,
     norm: LayerNorm,
 }
+
+/// What a family calls the parts of the network.
+struct Names {
+    /// Before the number of a layer.
+    layer: &'static str,
+    query_key_value: [&'static str; 3],
+    attention_out: &'static str,
+    attention_norm: &'static str,
+    up: &'static str,
+    down: &'static str,
+    norm: &'static str,
+}
+
+const BERT: Names = Names {
+    layer: "encoder.layer.",
+    query_key_value: [
+        "attention.self.query",
+        "attention.self.key",
+        "attention.self.value",
+    ],
+    attention_out: "attention.output.dense",
+    attention_norm: "attention.output.LayerNorm",
+    up: "intermediate.dense",
+    down: "output.dense",
+    norm: "output.LayerNorm",
+};
+const DISTILBERT: Names = Names {
+    layer: "transformer.layer.",
+    query_key_value: ["attention.q_lin", "attention.k_lin", "attention.v_lin"],
+    attention_out: "attention.out_lin",
+    attention_norm: "sa_layer_norm",
+    up: "ffn.lin1",
+    down: "ffn.lin2",
+    norm: "output_layer_norm",
+};
 
 /// Memory for the results within a layer, which all layers use.
 struct Room {
@@ -53,16 +92,26 @@ struct Layer {
 }
 
 impl Bert {
-    /// Takes the encoder's tensors.
+    /// Takes the encoder's tensors, whose names begin with `prefix`.
     ///
     /// # Errors
     /// [`crate::error::Error::Model`] that names the tensor.
-    pub fn load(weights: &Weights, config: &Config, arithmetic: Arithmetic) -> Result<Self> {
-        let layers = (0..config.num_hidden_layers)
-            .map(|i| Layer::load(weights, &format!("encoder.layer.{i}"), config, arithmetic))
+    pub fn load(
+        weights: &Weights,
+        prefix: &str,
+        config: &Config,
+        arithmetic: Arithmetic,
+    ) -> Result<Self> {
+        let names = match config.family {
+            Family::DistilBert => DISTILBERT,
+            _ => BERT,
+        };
+        let layer = |i| format!("{prefix}{}{i}", names.layer);
+        let layers = (0..config.layers)
+            .map(|i| Layer::load(weights, &layer(i), &names, config, arithmetic))
             .collect::<Result<_>>()?;
         Ok(Self {
-            embeddings: Embeddings::load(weights, config)?,
+            embeddings: Embeddings::load(weights, prefix, config)?,
             layers,
         })
     }
@@ -88,35 +137,39 @@ impl Encoder for Bert {
 }
 
 impl Embeddings {
-    fn load(weights: &Weights, config: &Config) -> Result<Self> {
-        let width = config.hidden_size;
+    fn load(weights: &Weights, prefix: &str, config: &Config) -> Result<Self> {
+        let width = config.width;
+        let name = |part: &str| format!("{prefix}embeddings.{part}");
+        let table =
+            |part, rows| weights.float(&name(&format!("{part}_embeddings.weight")), &[rows, width]);
         Ok(Self {
-            words: weights.matrix(
-                "embeddings.word_embeddings.weight",
-                config.vocab_size,
-                width,
-            )?,
-            positions: weights.float(
-                "embeddings.position_embeddings.weight",
-                &[config.max_position_embeddings, width],
-            )?,
-            types: weights.float(
-                "embeddings.token_type_embeddings.weight",
-                &[config.type_vocab_size, width],
-            )?,
-            norm: norm(weights, "embeddings.LayerNorm", config)?,
+            words: weights.matrix(&name("word_embeddings.weight"), config.words, width)?,
+            positions: table("position", config.positions)?,
+            first: match config.family {
+                Family::Roberta { first } => first,
+                _ => 0,
+            },
+            types: match config.types {
+                0 => vec![0.0; width],
+                kinds => table("token_type", kinds)?,
+            },
+            norm: norm(weights, &name("LayerNorm"), config)?,
         })
     }
 
     fn forward(&self, windows: &[&Window]) -> Result<Tensor> {
         let width = self.norm.gamma.len();
+        let two_kinds = self.types.len() > width;
         let tokens: Vec<(u32, usize, usize)> = windows
             .iter()
             .flat_map(|w| {
-                w.ids
-                    .iter()
-                    .enumerate()
-                    .map(|(at, id)| (*id, at, usize::from(at >= w.claim)))
+                w.ids.iter().enumerate().map(|(at, id)| {
+                    (
+                        *id,
+                        at + self.first,
+                        usize::from(two_kinds && at >= w.first),
+                    )
+                })
             })
             .collect();
         let x = kernel::embed(
@@ -143,10 +196,11 @@ impl Layer {
     fn load(
         weights: &Weights,
         name: &str,
+        names: &Names,
         config: &Config,
         arithmetic: Arithmetic,
     ) -> Result<Self> {
-        let (width, inner) = (config.hidden_size, config.intermediate_size);
+        let (width, inner) = (config.width, config.inner);
         // Several layers with the same input are one product with their outputs side by side.
         let linear = |parts: &[&str], outputs: usize, inputs: usize| -> Result<Linear> {
             let mut matrix: Option<Matrix> = None;
@@ -166,23 +220,14 @@ impl Layer {
             };
             Ok(Linear::new(matrix, bias, inputs)?)
         };
-        let qkv = [
-            "attention.self.query",
-            "attention.self.key",
-            "attention.self.value",
-        ];
         Ok(Self {
-            heads: config.num_attention_heads,
-            qkv: linear(&qkv, width, width)?,
-            attention_out: linear(&["attention.output.dense"], width, width)?,
-            attention_norm: norm(
-                weights,
-                &format!("{name}.attention.output.LayerNorm"),
-                config,
-            )?,
-            up: linear(&["intermediate.dense"], inner, width)?,
-            down: linear(&["output.dense"], width, inner)?,
-            norm: norm(weights, &format!("{name}.output.LayerNorm"), config)?,
+            heads: config.heads,
+            qkv: linear(&names.query_key_value, width, width)?,
+            attention_out: linear(&[names.attention_out], width, width)?,
+            attention_norm: norm(weights, &format!("{name}.{}", names.attention_norm), config)?,
+            up: linear(&[names.up], inner, width)?,
+            down: linear(&[names.down], width, inner)?,
+            norm: norm(weights, &format!("{name}.{}", names.norm), config)?,
         })
     }
 
@@ -201,8 +246,8 @@ impl Layer {
 
 fn norm(weights: &Weights, name: &str, config: &Config) -> Result<LayerNorm> {
     Ok(LayerNorm {
-        gamma: weights.float(&format!("{name}.weight"), &[config.hidden_size])?,
-        beta: weights.float(&format!("{name}.bias"), &[config.hidden_size])?,
-        eps: config.layer_norm_eps as f32,
+        gamma: weights.float(&format!("{name}.weight"), &[config.width])?,
+        beta: weights.float(&format!("{name}.bias"), &[config.width])?,
+        eps: config.eps,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::config::Config;
 use crate::error::{Error, Result};
 use crate::stance::Stance;
 
@@ -39,8 +40,8 @@ pub struct Manifest {
     pub config: String,
     /// SHA-256 of the configuration, in hexadecimal.
     pub config_sha256: String,
-    /// Meaning of the four stance logits, in order.
-    pub labels: Vec<Stance>,
+    /// Meaning of the logits, in order.
+    pub labels: Vec<Label>,
     /// The logits are divided by it before the softmax.
     pub temperature: f32,
     /// Token limits.
@@ -67,16 +68,140 @@ pub struct Package {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// Claim and article in; stance and sentence evidence out.
+    /// Claim and article in; stance and sentence evidence out, by our own two heads.
     Stance,
+    /// Claim and text in; one of the four stances out, by a sequence classifier.
+    StanceClassifier,
+    /// Text and claim in; whether the one entails the other out, by a sequence classifier.
+    Nli,
 }
 
-/// Shapes of network that can be loaded.
+/// Shapes of network that can be loaded, by the names that Hugging Face's `model_type` gives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Architecture {
-    /// Devlin et al. 2018, arXiv 1810.04805, as in Hugging Face transformers' `BertModel`.
+    /// Devlin et al. 2018, arXiv 1810.04805.
     Bert,
+    /// Liu et al. 2019, arXiv 1907.11692.
+    Roberta,
+    /// Conneau et al. 2019, arXiv 1911.02116.
+    XlmRoberta,
+    /// Sanh et al. 2019, arXiv 1910.01108.
+    Distilbert,
+    /// He et al. 2020 and 2021, arXiv 2006.03654 and 2111.09543: versions 2 and 3.
+    DebertaV2,
+    /// Warner et al. 2024, arXiv 2412.13663.
+    Modernbert,
+}
+
+impl Architecture {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Bert,
+        Self::Roberta,
+        Self::XlmRoberta,
+        Self::Distilbert,
+        Self::DebertaV2,
+        Self::Modernbert,
+    ];
+
+    /// The name in manifests and configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bert => "bert",
+            Self::Roberta => "roberta",
+            Self::XlmRoberta => "xlm-roberta",
+            Self::Distilbert => "distilbert",
+            Self::DebertaV2 => "deberta-v2",
+            Self::Modernbert => "modernbert",
+        }
+    }
+}
+
+/// What one logit means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Label {
+    /// A stance.
+    Stance(Stance),
+    /// The text entails the claim.
+    Entailment,
+    /// The text entails neither the claim nor its denial.
+    Neutral,
+    /// The text contradicts the claim.
+    Contradiction,
+    /// One of the last two.
+    NotEntailment,
+}
+
+impl Label {
+    /// The meaning that a name says without doubt, in whatever case.
+    pub fn parse(name: &str) -> Option<Self> {
+        let name = name.to_lowercase().replace(['_', ' '], "-");
+        let stance = Stance::ALL.into_iter().find(|s| s.name() == name);
+        match &name[..] {
+            "entailment" => Some(Self::Entailment),
+            "neutral" => Some(Self::Neutral),
+            "contradiction" => Some(Self::Contradiction),
+            "not-entailment" => Some(Self::NotEntailment),
+            _ => stance.map(Self::Stance),
+        }
+    }
+
+    /// The name in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stance(stance) => stance.name(),
+            Self::Entailment => "entailment",
+            Self::Neutral => "neutral",
+            Self::Contradiction => "contradiction",
+            Self::NotEntailment => "not-entailment",
+        }
+    }
+}
+
+impl TryFrom<String> for Label {
+    type Error = String;
+
+    fn try_from(name: String) -> std::result::Result<Self, String> {
+        Self::parse(&name).ok_or_else(|| {
+            format!(
+                "`{name}` is no label: supports, refutes, discusses, unrelated; entailment, neutral, contradiction, not-entailment"
+            )
+        })
+    }
+}
+
+impl Task {
+    /// The name in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stance => "stance",
+            Self::StanceClassifier => "stance-classifier",
+            Self::Nli => "nli",
+        }
+    }
+
+    /// The task of a classifier with these labels, if they are one's.
+    pub fn of(labels: &[Label]) -> Option<Self> {
+        [Self::StanceClassifier, Self::Nli]
+            .into_iter()
+            .find(|task| task.takes(labels))
+    }
+
+    /// Whether `labels` are those of the task, each once, in any order.
+    fn takes(self, labels: &[Label]) -> bool {
+        let are = |wanted: &[Label]| {
+            labels.len() == wanted.len() && wanted.iter().all(|label| labels.contains(label))
+        };
+        match self {
+            Self::Stance | Self::StanceClassifier => are(&Stance::ALL.map(Label::Stance)),
+            Self::Nli => {
+                are(&[Label::Entailment, Label::Neutral, Label::Contradiction])
+                    || are(&[Label::Entailment, Label::NotEntailment])
+            }
+        }
+    }
 }
 
 /// Token limits of a window (see [`crate::stance`]).
@@ -99,6 +224,59 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Self> {
         let manifest: Self = toml::from_str(text)
             .map_err(|e| Error::Model(format!("manifest.toml: {}", e.to_string().trim())))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// What a folder of Hugging Face transformers says of itself in its `config.json`, which is `config`, where that leaves no doubt;
+    /// `sums` are the checksums of [`PLAIN`], in that order.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that says what is in doubt, and what to do.
+    pub fn plain(name: &str, config: &[u8], sums: [String; 3]) -> Result<Self> {
+        let [config_name, tokenizer, weights] = PLAIN.map(str::to_owned);
+        let architecture = Config::architecture(config, &config_name)?;
+        Config::expect_classifier(config, &config_name)?;
+        let read = Config::read(config, &config_name, architecture)?;
+        let labels: Vec<Option<Label>> = read.labels.iter().map(|l| Label::parse(l)).collect();
+        let labels: Option<Vec<Label>> = labels.into_iter().collect();
+        let found = labels.and_then(|labels| Some((Task::of(&labels)?, labels)));
+        let Some((task, labels)) = found else {
+            let named = match read.labels.is_empty() {
+                true => "no id2label".to_owned(),
+                false => format!("the labels {}", read.labels.join(", ")),
+            };
+            return Err(Error::Model(format!(
+                "{config_name} has {named}: what its answers mean is not guessed. Labels are entailment, neutral and contradiction; entailment and \
+                 not_entailment; or supports, refutes, discusses and unrelated. A {FILE} beside it can say which they are (README, \"Models\")"
+            )));
+        };
+        let [config_sha256, tokenizer_sha256, weights_sha256] = sums;
+        let window = read.longest().min(USUAL_WINDOW);
+        let manifest = Self {
+            schema: 1,
+            name: name.to_owned(),
+            version: String::new(),
+            task,
+            architecture,
+            languages: Vec::new(),
+            license: String::new(),
+            base: String::new(),
+            weights,
+            weights_sha256,
+            tokenizer,
+            tokenizer_sha256,
+            config: config_name,
+            config_sha256,
+            labels,
+            temperature: 1.0,
+            input: Input {
+                window,
+                claim: (window / 4).min(64),
+                title: (window / 4).min(48),
+            },
+            package: None,
+        };
         manifest.check()?;
         Ok(manifest)
     }
@@ -126,13 +304,24 @@ impl Manifest {
         if self.schema != 1 {
             return fail(format!("schema is {}; this program reads 1", self.schema));
         }
-        for stance in Stance::ALL {
-            if self.labels.iter().filter(|l| **l == stance).count() != 1 || self.labels.len() != 4 {
-                return fail(format!(
-                    "labels must name supports, refutes, discusses and unrelated once each, in the order of the logits; found {:?}",
-                    self.labels
-                ));
-            }
+        if !self.task.takes(&self.labels) {
+            let found: Vec<&str> = self.labels.iter().map(|label| label.name()).collect();
+            return fail(format!(
+                "labels of the task {} are, once each and in the order of the logits, {}; found {}",
+                self.task.name(),
+                match self.task {
+                    Task::Nli =>
+                        "entailment, neutral and contradiction, or entailment and not-entailment",
+                    _ => "supports, refutes, discusses and unrelated",
+                },
+                found.join(", ")
+            ));
+        }
+        if self.task == Task::Stance && self.architecture != Architecture::Bert {
+            return fail(format!(
+                "the task stance, with heads of our own, is for the architecture bert; a classifier over {} is of the task stance-classifier or nli",
+                self.architecture.name()
+            ));
         }
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
             return fail(format!(
@@ -162,6 +351,11 @@ impl Manifest {
             claim,
             title,
         } = self.input;
+        if window > MOST_WINDOW {
+            return fail(format!(
+                "input: a window of {window} tokens; {MOST_WINDOW} is the most"
+            ));
+        }
         if claim == 0 || claim.saturating_add(title).saturating_add(4 + 8) > window {
             return fail(format!(
                 "input: a window of {window} tokens leaves no room beside a claim of {claim} and a title of {title}"
@@ -204,6 +398,15 @@ impl Manifest {
         Ok(())
     }
 }
+
+/// Tokens of a window where no manifest says otherwise, if the encoder can take them: what most classifiers are trained with.
+const USUAL_WINDOW: usize = 512;
+
+/// More than any encoder takes: attention is square in it.
+const MOST_WINDOW: usize = 16_384;
+
+/// Names of configuration, tokenizer and weights where no manifest names them: Hugging Face's own.
+pub const PLAIN: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
 /// Name of the manifest itself.
 pub const FILE: &str = "manifest.toml";

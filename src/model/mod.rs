@@ -6,9 +6,14 @@
 pub mod manifest;
 pub mod store;
 
+mod alone;
 mod bert;
+mod classifier;
+mod config;
+mod deberta;
 mod fake;
 mod head;
+mod modernbert;
 mod ops;
 mod reference;
 mod tokenizer;
@@ -16,32 +21,36 @@ mod weights;
 
 use std::ops::Range;
 
-use candle_transformers::models::bert::Config;
-
 pub use self::manifest::Manifest;
 pub use self::store::Files;
 pub use self::tokenizer::Tokenizer;
 
+use self::alone::Alone;
+use self::classifier::Classifier;
+use self::config::{Config, Family};
 use self::head::{Head, Pool};
+use self::manifest::{Label, Task};
 use self::weights::{Matrix, Weights};
 use crate::batch;
 use crate::error::{Error, Result};
 
 /// One input of the encoder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Window {
     /// Token ids, special ones included.
     pub ids: Vec<u32>,
-    /// How many of the first ids are the claim's segment (token type 0); the rest is the article's (type 1).
-    pub claim: usize,
+    /// How many of the first ids are the first segment (token type 0); the rest is the second (type 1), if the encoder tells them apart.
+    pub first: usize,
     /// Token ranges of the sentences that are judged here.
     pub spans: Vec<Range<usize>>,
+    /// Share of the claim's own words that the text has: what an NLI head's *neutral* is split by.
+    pub relevance: f32,
 }
 
 /// What the model says of one article and claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// Stance logits in the manifest's order of labels.
+    /// Stance logits in the order of [`Stance::ALL`](crate::Stance::ALL); their softmax are the probabilities.
     pub stance: [f32; 4],
     /// Evidence logit of each span, over all windows in order.
     pub evidence: Vec<f32>,
@@ -101,12 +110,33 @@ pub struct Model {
 }
 
 enum Network {
-    Real {
+    /// An encoder under heads of our own, which read all windows of an article together.
+    Stance {
         encoder: Box<dyn Encoder>,
         head: Head,
         shape: Shape,
     },
+    /// An encoder under a sequence classifier's head, which reads each window by itself.
+    Classifier {
+        encoder: Box<dyn Encoder>,
+        head: Classifier,
+        width: usize,
+    },
     Fake,
+}
+
+/// How an article has to be laid out for a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// In windows that open with claim and title.
+    Windows,
+    /// In pieces that are read by themselves, each beside the claim.
+    Pieces {
+        /// Whether the text stands before the claim.
+        text_first: bool,
+        /// Whether each piece is followed by the same with the claim denied.
+        denied: bool,
+    },
 }
 
 impl Model {
@@ -125,34 +155,51 @@ impl Model {
                 network: Network::Fake,
             });
         }
-        let config = read_config(&files.config, &manifest)?;
-        let tokenizer = Tokenizer::new(&files.tokenizer, config.vocab_size)?;
-        let weights = Weights::new(&files.weights)?;
         let (Device::Auto | Device::Cpu) = device;
-        let bert = |arithmetic| bert::Bert::load(&weights, &config, arithmetic);
-        let encoder: Box<dyn Encoder> = match engine {
-            Engine::Native | Engine::Fake => Box::new(bert(bert::Arithmetic::AsStored)?),
-            Engine::Float => Box::new(bert(bert::Arithmetic::Float)?),
-            Engine::Reference => Box::new(reference::Reference::load(&weights, &config)?),
+        let config = Config::read(&files.config, &manifest.config, manifest.architecture)?;
+        let fail = |what: String| Err(Error::Model(format!("{}: {what}", manifest.config)));
+        if config.longest() < manifest.input.window {
+            return fail(format!(
+                "max_position_embeddings {} is below the manifest's window of {}",
+                config.positions, manifest.input.window
+            ));
+        }
+        let tokenizer = Tokenizer::new(&files.tokenizer, config.words)?;
+        let weights = Weights::new(&files.weights)?;
+        let network = match manifest.task {
+            Task::Stance => {
+                if config.types < 2 {
+                    return fail("type_vocab_size must be 2: claim and article".to_owned());
+                }
+                if tokenizer.words() != config.words {
+                    return Err(Error::Model(format!(
+                        "tokenizer: {} words, but the encoder has {}",
+                        tokenizer.words(),
+                        config.words
+                    )));
+                }
+                stance_network(&weights, &config, files, engine)?
+            }
+            Task::StanceClassifier | Task::Nli => {
+                Config::expect_classifier(&files.config, &manifest.config)?;
+                if engine == Engine::Reference {
+                    return Err(Error::Usage(format!(
+                        "there is no reference engine for `{}`, a classifier",
+                        manifest.name
+                    )));
+                }
+                Network::Classifier {
+                    head: Classifier::load(&weights, &config, &manifest)?,
+                    width: config.width,
+                    encoder: encoder(&weights, &config, &manifest)?,
+                }
+            }
         };
-        let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let head = Head::load(&weights, width)?;
-        let up = "encoder.layer.0.intermediate.dense.weight";
-        let int8 = matches!(weights.matrix(up, inner, width)?, Matrix::Int8 { .. });
-        weights.finish()?;
+        weights.finish(idle(manifest.task))?;
         Ok(Self {
             manifest,
             tokenizer,
-            network: Network::Real {
-                encoder,
-                head,
-                shape: Shape {
-                    layers: config.num_hidden_layers,
-                    width,
-                    inner,
-                    int8: int8 && engine == Engine::Native,
-                },
-            },
+            network,
         })
     }
 
@@ -161,11 +208,22 @@ impl Model {
         &self.manifest
     }
 
-    /// The size of the encoder; the fake model has none.
+    /// The size of an encoder under heads of our own, for counting what it computes.
     pub fn shape(&self) -> Option<Shape> {
         match self.network {
-            Network::Real { shape, .. } => Some(shape),
-            Network::Fake => None,
+            Network::Stance { shape, .. } => Some(shape),
+            Network::Classifier { .. } | Network::Fake => None,
+        }
+    }
+
+    /// How articles have to be laid out.
+    pub fn layout(&self) -> Layout {
+        match &self.network {
+            Network::Stance { .. } | Network::Fake => Layout::Windows,
+            Network::Classifier { head, .. } => Layout::Pieces {
+                text_first: self.manifest.task == Task::Nli,
+                denied: head.questions() > 1,
+            },
         }
     }
 
@@ -180,9 +238,32 @@ impl Model {
     /// [`Error::Model`] when the device fails.
     pub fn encode(&self, windows: &[&Window]) -> Result<Vec<f32>> {
         match &self.network {
-            Network::Real { encoder, .. } if !windows.is_empty() => encoder.encode(windows),
+            Network::Stance { encoder, .. } | Network::Classifier { encoder, .. }
+                if !windows.is_empty() =>
+            {
+                encoder.encode(windows)
+            }
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// What a classifier's head says of each window, in the order of the manifest's labels; other models have no such head.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the device fails.
+    pub fn logits(&self, windows: &[&Window], tokens: usize) -> Result<Vec<Vec<f32>>> {
+        let mut logits = Vec::with_capacity(windows.len());
+        if let Network::Classifier {
+            encoder,
+            head,
+            width,
+        } = &self.network
+        {
+            states(&**encoder, *width, windows, tokens, &mut |_, states| {
+                logits.push(head.logits(states));
+            })?;
+        }
+        Ok(logits)
     }
 
     /// Reads a batch: each item is the windows of one article and claim.
@@ -192,73 +273,146 @@ impl Model {
     /// # Errors
     /// [`Error::Model`] when the device fails.
     pub fn read(&self, articles: &[&[Window]], tokens: usize) -> Result<Vec<Reading>> {
-        let Network::Real {
-            encoder,
-            head,
-            shape: Shape { width, .. },
-        } = &self.network
-        else {
-            return Ok(articles.iter().map(|windows| fake::read(windows)).collect());
-        };
-        let windows: Vec<(usize, &Window)> = articles
-            .iter()
-            .enumerate()
-            .flat_map(|(article, windows)| windows.iter().map(move |w| (article, w)))
-            .collect();
-        let mut pools: Vec<Pool> = articles.iter().map(|_| Pool::new(*width)).collect();
-        let costs = windows.iter().map(|(_, w)| w.ids.len());
-        for range in batch::by_budget(costs, tokens) {
-            let group = &windows[range];
-            let states = encoder.encode(&group.iter().map(|(_, w)| *w).collect::<Vec<_>>())?;
-            let mut rest = &states[..];
-            for (article, window) in group {
-                let (states, after) = rest.split_at(window.ids.len() * width);
-                head.pool(window, states, &mut pools[*article]);
-                rest = after;
+        let windows: Vec<&Window> = articles.iter().copied().flatten().collect();
+        match &self.network {
+            Network::Stance {
+                encoder,
+                head,
+                shape: Shape { width, .. },
+            } => {
+                let mut articles_of = (0..)
+                    .zip(articles)
+                    .flat_map(|(article, windows)| windows.iter().map(move |_| article));
+                let mut pools: Vec<Pool> = articles.iter().map(|_| Pool::new(*width)).collect();
+                states(
+                    &**encoder,
+                    *width,
+                    &windows,
+                    tokens,
+                    &mut |window, states| {
+                        if let Some(article) = articles_of.next() {
+                            head.pool(window, states, &mut pools[article]);
+                        }
+                    },
+                )?;
+                let readings = pools.into_iter().map(|pool| self.named(head.read(pool)));
+                Ok(readings.collect())
+            }
+            Network::Classifier { head, .. } => {
+                let logits = self.logits(&windows, tokens)?;
+                let mut rest = &logits[..];
+                Ok(articles
+                    .iter()
+                    .map(|windows| {
+                        let (logits, after) = rest.split_at(windows.len());
+                        rest = after;
+                        head.read(windows, logits)
+                    })
+                    .collect())
+            }
+            Network::Fake => Ok(articles
+                .iter()
+                .map(|windows| self.named(fake::read(windows)))
+                .collect()),
+        }
+    }
+
+    /// `reading` with its logits tempered, and in the order of [`Stance::ALL`](crate::Stance::ALL) instead of the manifest's.
+    fn named(&self, reading: Reading) -> Reading {
+        let mut stance = [0f32; 4];
+        for (label, logit) in self.manifest.labels.iter().zip(reading.stance) {
+            if let Label::Stance(label) = label {
+                stance[*label as usize] = logit / self.manifest.temperature;
             }
         }
-        Ok(pools.into_iter().map(|pool| head.read(pool)).collect())
+        Reading { stance, ..reading }
     }
 }
 
-fn read_config(json: &[u8], manifest: &Manifest) -> Result<Config> {
-    let fail = |what: String| Err(Error::Model(format!("{}: {what}", manifest.config)));
-    let config: Config = match serde_json::from_slice(json) {
-        Ok(config) => config,
-        Err(e) => return fail(e.to_string()),
+/// Hands on the states of each window, in order.
+fn states(
+    encoder: &dyn Encoder,
+    width: usize,
+    windows: &[&Window],
+    tokens: usize,
+    take: &mut dyn FnMut(&Window, &[f32]),
+) -> Result<()> {
+    let costs = windows.iter().map(|window| window.ids.len());
+    for range in batch::by_budget(costs, tokens) {
+        let group = &windows[range];
+        let states = encoder.encode(group)?;
+        let mut rest = &states[..];
+        for window in group {
+            let (states, after) = rest.split_at(window.ids.len() * width);
+            take(window, states);
+            rest = after;
+        }
+    }
+    Ok(())
+}
+
+/// BERT under heads of our own.
+fn stance_network(
+    weights: &Weights,
+    config: &Config,
+    files: &Files,
+    engine: Engine,
+) -> Result<Network> {
+    let bert = |arithmetic| bert::Bert::load(weights, "", config, arithmetic);
+    let encoder: Box<dyn Encoder> = match engine {
+        Engine::Native | Engine::Fake => Box::new(bert(bert::Arithmetic::AsStored)?),
+        Engine::Float => Box::new(bert(bert::Arithmetic::Float)?),
+        Engine::Reference => Box::new(reference::Reference::load(weights, &files.config)?),
     };
-    if config.model_type.as_deref() != Some("bert") {
-        return fail(format!(
-            "model_type is {:?}; the manifest says bert",
-            config.model_type
-        ));
+    let up = "encoder.layer.0.intermediate.dense.weight";
+    let up = weights.matrix(up, config.inner, config.width)?;
+    Ok(Network::Stance {
+        encoder,
+        head: Head::load(weights, config.width)?,
+        shape: Shape {
+            layers: config.layers,
+            width: config.width,
+            inner: config.inner,
+            int8: matches!(up, Matrix::Int8 { .. }) && engine == Engine::Native,
+        },
+    })
+}
+
+/// The encoder under a classifier's head.
+fn encoder(weights: &Weights, config: &Config, manifest: &Manifest) -> Result<Box<dyn Encoder>> {
+    let bert = |prefix| bert::Bert::load(weights, prefix, config, bert::Arithmetic::AsStored);
+    Ok(match &config.family {
+        Family::Bert => Box::new(bert("bert.")?),
+        Family::Roberta { .. } => Box::new(bert("roberta.")?),
+        Family::DistilBert => Box::new(bert("distilbert.")?),
+        Family::Deberta(settings) => Box::new(Alone(deberta::Deberta::load(
+            weights, "deberta.", config, settings,
+        )?)),
+        Family::ModernBert(settings) => Box::new(Alone(modernbert::ModernBert::load(
+            weights,
+            config,
+            settings,
+            manifest.input.window,
+        )?)),
+    })
+}
+
+/// Parts of the names of tensors that a file may hold though nothing here asks for them: constants, poolers that a head passes by,
+/// and the heads that the encoder was trained under at first.
+fn idle(task: Task) -> &'static [&'static str] {
+    match task {
+        Task::Stance => &["pooler.", "position_ids"],
+        Task::StanceClassifier | Task::Nli => &[
+            "pooler.",
+            "position_ids",
+            "lm_head.",
+            "lm_predictions.",
+            "mask_predictions.",
+            "vocab_",
+            "cls.",
+            "deberta.embeddings.position_embeddings.",
+        ],
     }
-    if config.num_attention_heads == 0
-        || !config
-            .hidden_size
-            .is_multiple_of(config.num_attention_heads)
-    {
-        return fail(format!(
-            "hidden_size {} does not divide by num_attention_heads {}",
-            config.hidden_size, config.num_attention_heads
-        ));
-    }
-    if config.type_vocab_size < 2 {
-        return fail("type_vocab_size must be 2: claim and article".to_owned());
-    }
-    if config.max_position_embeddings < manifest.input.window {
-        return fail(format!(
-            "max_position_embeddings {} is below the manifest's window of {}",
-            config.max_position_embeddings, manifest.input.window
-        ));
-    }
-    if !matches!(
-        config.hidden_act,
-        candle_transformers::models::bert::HiddenAct::Gelu
-    ) {
-        return fail("hidden_act must be gelu (by the error function)".to_owned());
-    }
-    Ok(config)
 }
 
 impl From<candle_core::Error> for Error {

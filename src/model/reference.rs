@@ -8,7 +8,7 @@ use candle_transformers::models::bert::{BertModel, Config};
 
 use super::weights::Weights;
 use super::{Encoder, Window};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The reference encoder.
 pub struct Reference {
@@ -16,11 +16,13 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Takes the encoder's tensors, 8-bit ones spread out to float.
+    /// Takes the tensors of the encoder that `json` configures, 8-bit ones spread out to float.
     ///
     /// # Errors
     /// [`crate::error::Error::Model`] that names the tensor.
-    pub fn load(weights: &Weights, config: &Config) -> Result<Self> {
+    pub fn load(weights: &Weights, json: &[u8]) -> Result<Self> {
+        let config: Config = serde_json::from_slice(json)
+            .map_err(|e| Error::Model(format!("the configuration: {e}")))?;
         let (width, inner) = (config.hidden_size, config.intermediate_size);
         let mut tensors = HashMap::new();
         let mut matrix = |name: String, rows: usize, columns: usize| -> Result<()> {
@@ -80,7 +82,7 @@ impl Reference {
         }
         let builder = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
         Ok(Self {
-            model: BertModel::load(builder, config)?,
+            model: BertModel::load(builder, &config)?,
         })
     }
 }
@@ -102,7 +104,7 @@ impl Encoder for Reference {
             )?)
         };
         let ids = padded(&|w, at| w.ids[at])?;
-        let types = padded(&|w, at| u32::from(at >= w.claim))?;
+        let types = padded(&|w, at| u32::from(at >= w.first))?;
         let mask = padded(&|_, _| 1)?;
         let states = self.model.forward(&ids, &types, Some(&mask))?;
         let mut out = Vec::new();

@@ -1,15 +1,31 @@
-//! Text to token ids. What an article contains is only text: `[SEP]` in it is four pieces of text, never a separator.
+//! Text to token ids. What an article contains is only text: `[SEP]` in it is some pieces of text, or unknown, never a separator.
 
 use super::fake;
 use crate::error::{Error, Result};
 
-/// A `tokenizer.json` with the special tokens of a BERT-family encoder.
+/// A `tokenizer.json`, and how it joins two texts.
 pub struct Tokenizer {
     inner: Inner,
-    /// Id of `[CLS]`, which opens a window.
-    pub cls: u32,
-    /// Id of `[SEP]`, which closes claim, title and sentences.
-    pub sep: u32,
+    /// What stands around two texts that are read together.
+    pub pair: Pair,
+    /// Ids that no text may become.
+    special: Vec<u32>,
+    unknown: Option<u32>,
+    /// Whether a word within a text has another token than one at its start, and so a text that goes on from another has to be told.
+    spaced: bool,
+}
+
+/// The special tokens of `open A between B close`, as the tokenizer's own post-processor has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// Before the first text: `[CLS]`, `<s>`.
+    pub open: Vec<u32>,
+    /// Between the two: `[SEP]`, `</s></s>`.
+    pub between: Vec<u32>,
+    /// After the second.
+    pub close: Vec<u32>,
+    /// Whether the second text, with what closes it, is a segment of its own kind.
+    pub two_kinds: bool,
 }
 
 enum Inner {
@@ -22,60 +38,150 @@ impl Tokenizer {
     pub(super) fn fake() -> Self {
         Self {
             inner: Inner::Fake,
-            cls: 0,
-            sep: 1,
+            pair: Pair {
+                open: vec![0],
+                between: vec![1],
+                close: vec![1],
+                two_kinds: true,
+            },
+            special: Vec::new(),
+            unknown: None,
+            spaced: false,
         }
     }
 
-    /// Reads a `tokenizer.json` of a vocabulary of `words`.
+    /// Reads a `tokenizer.json` for an encoder of `words` words.
     ///
     /// # Errors
-    /// [`Error::Model`] when it is damaged, of another size, or lacks a special token.
+    /// [`Error::Model`] when it is damaged, has more words, or does not say how two texts are joined.
     pub fn new(json: &[u8], words: usize) -> Result<Self> {
-        let fail = |what: String| Error::Model(format!("tokenizer: {what}"));
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|e| fail(e.to_string()))?;
-        let found = inner.get_vocab_size(true);
-        if found != words {
-            return Err(fail(format!("{found} words, but the encoder has {words}")));
-        }
         if let Some((word, id)) = inner
             .get_vocab(true)
             .iter()
-            .find(|(_, id)| **id as usize >= words)
+            .max_by_key(|(_, id)| **id)
+            .filter(|(_, id)| **id as usize >= words)
         {
             return Err(fail(format!(
-                "`{word}` has the id {id}, past the encoder's {words} words"
+                "`{word}` has the id {id}, past the encoder's {words} words: it belongs to another model"
             )));
         }
-        let id = |token: &str| {
-            inner
-                .token_to_id(token)
-                .ok_or_else(|| fail(format!("no token `{token}`")))
-        };
-        let (cls, sep) = (id("[CLS]")?, id("[SEP]")?);
         inner.with_padding(None);
         inner
             .with_truncation(None)
             .map_err(|e| fail(e.to_string()))?;
+        let pair = Pair::of(&inner)?;
         inner.set_encode_special_tokens(true);
-        Ok(Self {
+        let added = inner.get_added_tokens_decoder();
+        let special = added.iter().filter(|(_, token)| token.special);
+        let special: Vec<u32> = special.map(|(id, _)| *id).collect();
+        let unknown = UNKNOWN.into_iter().find_map(|name| inner.token_to_id(name));
+        let mut tokenizer = Self {
             inner: Inner::Json(Box::new(inner)),
-            cls,
-            sep,
-        })
+            pair,
+            special: special
+                .into_iter()
+                .filter(|id| Some(*id) != unknown)
+                .collect(),
+            unknown,
+            spaced: false,
+        };
+        tokenizer.spaced = tokenizer.encode("a")? != tokenizer.encode(" a")?;
+        Ok(tokenizer)
     }
 
-    /// Token ids of `text`, none of them special but `[UNK]`.
+    /// Words that it has; the fake one has none.
+    pub fn words(&self) -> usize {
+        match &self.inner {
+            Inner::Json(inner) => inner.get_vocab_size(true),
+            Inner::Fake => 0,
+        }
+    }
+
+    /// Token ids of `text`, none of them special but the unknown token's.
     ///
     /// # Errors
     /// [`Error::Model`] when the tokenizer's own rules fail on the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        match &self.inner {
-            Inner::Json(inner) => match inner.encode_fast(text, false) {
-                Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-                Err(e) => Err(Error::Model(format!("tokenizer: {e}"))),
-            },
-            Inner::Fake => Ok(fake::encode(text)),
+        let inner = match &self.inner {
+            Inner::Json(inner) => inner,
+            Inner::Fake => return Ok(fake::encode(text)),
+        };
+        let encoding = inner
+            .encode_fast(text, false)
+            .map_err(|e| fail(e.to_string()))?;
+        // Some vocabularies hold `</s>` as a word like any other, which a text can spell.
+        let ids = encoding.get_ids().iter();
+        Ok(ids
+            .filter_map(|id| match self.special.contains(id) {
+                true => self.unknown,
+                false => Some(*id),
+            })
+            .collect())
+    }
+
+    /// Token ids of `text` where it goes on from another, if they differ from those that it has alone.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_within(&self, text: &str) -> Result<Option<Vec<u32>>> {
+        match self.spaced {
+            true => self.encode(&format!(" {text}")).map(Some),
+            false => Ok(None),
         }
     }
+}
+
+/// Special tokens in one place at most: manifests keep room for so many.
+const MOST_MARKS: usize = 2;
+/// What tokenizers call a word that they do not have.
+const UNKNOWN: [&str; 2] = ["[UNK]", "<unk>"];
+
+impl Pair {
+    /// What the post-processor puts around two texts.
+    fn of(inner: &tokenizers::Tokenizer) -> Result<Self> {
+        let none = || {
+            fail(
+                "it does not say how two texts are joined (its post_processor). With transformers, AutoTokenizer.from_pretrained(…).save_pretrained(…) \
+                 writes one that does"
+                    .to_owned(),
+            )
+        };
+        let encoding = inner
+            .encode(("a", "a"), true)
+            .map_err(|e| fail(e.to_string()))?;
+        let marks = encoding.get_special_tokens_mask();
+        let runs: Vec<(&[u32], &[u32])> = marks
+            .chunk_by(|a, b| a == b)
+            .scan(0, |start, run| {
+                let at = *start..*start + run.len();
+                *start = at.end;
+                Some((run, &encoding.get_ids()[at]))
+            })
+            .collect();
+        match runs[..] {
+            [
+                ([1, ..], open),
+                ([0, ..], _),
+                ([1, ..], between),
+                ([0, ..], _),
+                ([1, ..], close),
+            ] if [open, between, close]
+                .iter()
+                .all(|marks| marks.len() <= MOST_MARKS) =>
+            {
+                Ok(Self {
+                    open: open.to_vec(),
+                    between: between.to_vec(),
+                    close: close.to_vec(),
+                    two_kinds: encoding.get_type_ids().contains(&1),
+                })
+            }
+            _ => Err(none()),
+        }
+    }
+}
+
+fn fail(what: String) -> Error {
+    Error::Model(format!("tokenizer: {what}"))
 }

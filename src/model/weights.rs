@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use candle_core::{Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
@@ -89,17 +90,28 @@ impl<'a> Weights<'a> {
     /// [`Error::Model`] when it is missing, of another type or shape, or not finite.
     pub fn float(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let view = self.take(name, shape)?;
-        if view.dtype() != Dtype::F32 {
-            return Err(wrong(
-                name,
-                format!("its type is {:?}, not F32", view.dtype()),
-            ));
-        }
-        let values: Vec<f32> = view
-            .data()
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
+        let half = |dtype| -> Result<Vec<f32>> {
+            let halves = Tensor::from_raw_buffer(view.data(), dtype, shape, &Device::Cpu)?;
+            Ok(halves
+                .to_dtype(candle_core::DType::F32)?
+                .flatten_all()?
+                .to_vec1()?)
+        };
+        let values: Vec<f32> = match view.dtype() {
+            Dtype::F32 => view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect(),
+            Dtype::F16 => half(candle_core::DType::F16)?,
+            Dtype::BF16 => half(candle_core::DType::BF16)?,
+            other => {
+                return Err(wrong(
+                    name,
+                    format!("its type is {other:?}; F32, F16 and BF16 can be read"),
+                ));
+            }
+        };
         match values.iter().find(|v| !v.is_finite()) {
             Some(value) => Err(wrong(name, format!("it holds {value}"))),
             None => Ok(values),
@@ -121,14 +133,23 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// Says what nobody asked for: the file is then not the model that its configuration describes.
+    /// A float tensor of exactly `shape`, for candle.
+    ///
+    /// # Errors
+    /// As [`Weights::float`].
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let values = self.float(name, shape)?;
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+    }
+
+    /// Says what nobody asked for, but for names that hold one of `idle`: the file is then not the model that its configuration
+    /// describes.
     ///
     /// # Errors
     /// [`Error::Model`] that names up to five tensors.
-    pub fn finish(&self) -> Result<()> {
+    pub fn finish(&self, idle: &[&str]) -> Result<()> {
         let taken = self.taken.borrow();
-        // Stored by some exporters though they carry no weight of ours: BERT's unused pooler and a constant.
-        let idle = |name: &str| name.starts_with("pooler.") || name == "embeddings.position_ids";
+        let idle = |name: &str| idle.iter().any(|part| name.contains(part));
         let mut left: Vec<&str> = self
             .tensors
             .names()

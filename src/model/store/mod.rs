@@ -12,6 +12,7 @@ mod cache;
 mod checksums;
 mod fill;
 mod name;
+mod plain;
 mod settings;
 
 #[cfg(feature = "hub")]
@@ -99,7 +100,7 @@ pub struct Pulled {
 }
 
 impl Files {
-    /// The embedded model for its name; a folder with a manifest; or a model of the cache. Checksums are verified, nothing is fetched.
+    /// The embedded model for its name; a folder with a manifest, or as Hugging Face transformers writes it; or a model of the cache. Checksums are verified, nothing is fetched.
     ///
     /// # Errors
     /// [`Error::Model`] when there is no such model, a file is missing, or a checksum differs.
@@ -108,9 +109,7 @@ impl Files {
             Name::Embedded => embedded(),
             Name::Folder(folder) => {
                 if !folder.join(MANIFEST).is_file() {
-                    return Err(Error::Model(format!(
-                        "no model in the folder {name}: it has no {MANIFEST} (`tidings models list` shows what there is)"
-                    )));
+                    return plain::open(&folder);
                 }
                 let files = from_folder(&folder)?;
                 files.verify()?;
