@@ -277,3 +277,30 @@ fn layer_norm(weights: &Weights, name: &str, config: &Config) -> Result<LayerNor
     let eps = f64::from(config.eps);
     Ok(LayerNorm::new(tensor("weight")?, tensor("bias")?, eps))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By how much the bucket grows from each distance to the next, from 128 to 511, in transformers with 256 buckets for 512
+    /// positions, as the published models have them.
+    const GROWTH: &str = "11101101101101101101011010110101101010101101010101010101010101010101010010101010010101010010100101001010010100\
+        10100100101001001001010010010010010010010010010010010001001001001000100100100010010001001000100010010001000100\
+        10001000100010001000100010001000100010000100010001000010001000100001000100001000010001000010000100001000010000\
+        10000100001000010000100001000001000010000100000100000";
+
+    #[test]
+    fn distances_share_buckets_as_they_do_in_transformers() {
+        for distance in 0..=128 {
+            assert_eq!(bucket(distance, 256, 512), distance);
+        }
+        let mut expected = 128;
+        let growth = GROWTH.bytes();
+        for (distance, grows) in (129..).zip(growth) {
+            expected += i64::from(grows - b'0');
+            assert_eq!(bucket(distance, 256, 512), expected, "{distance}");
+            assert_eq!(bucket(-distance, 256, 512), -expected, "{distance}");
+        }
+        assert_eq!(expected, 255);
+    }
+}
