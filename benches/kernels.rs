@@ -30,7 +30,8 @@ fn kernels(c: &mut Criterion) {
     for isa in Isa::available() {
         let (scales, bias) = (vec![0.01; INNER], vec![0.0; INNER]);
         let mut y = vec![0.0; TOKENS * INNER];
-        if let Some(layer) = Int8Linear::with_isa(&weight, scales, bias, WIDTH, INNER, isa) {
+        let size = (WIDTH, INNER);
+        if let Some(layer) = Int8Linear::with_isa(&weight, scales, bias, &[1, 2, 3, 4], size, isa) {
             c.bench_function(&format!("int8 {TOKENS}x{WIDTH}x{INNER} {isa:?}"), |b| {
                 b.iter(|| layer.forward(&x, &mut y, |_, _| ()));
             });

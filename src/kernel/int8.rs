@@ -1,8 +1,13 @@
 //! The 8-bit linear layer: int8 weights with one scale an output, rows quantised at run time, exact 32-bit sums.
 //!
-//! A row `x` becomes `round(x / s)` with `s = max|x| / 127` (ties to even), is shifted by 128 to an unsigned byte, because the
-//! dot-product instructions (`vpdpbusd`) multiply unsigned by signed, and the shift is taken out again with the weights' sums.
+//! A row `x` becomes the bytes `round(x / s) + z` (ties to even), of which the 256 span its range, zero included: `s = (max - min) / 255`,
+//! `z = round(-min / s)`. They are unsigned because the dot-product instructions (`vpdpbusd`) multiply unsigned by signed; `z` is taken out
+//! again with the weights' sums. A few inputs that are far larger than the others would make every row's `s` coarse, so the layer may be
+//! told of such *wide* inputs: each has its number spread over [`SHARES`] bytes, with its weights under each (the outlier channels of
+//! Dettmers et al. 2022, arXiv 2208.07339, kept in the same product).
 //! All paths give the same integers and the same float tail, so they give the same bytes.
+
+use std::collections::BTreeSet;
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -13,6 +18,8 @@ use super::float::{ROUND, gelu};
 const BLOCK: usize = 16;
 /// Inputs that one dot-product instruction takes for each output.
 const GROUP: usize = 4;
+/// Bytes of a wide input.
+const SHARES: usize = 4;
 /// Rows that one task quantises and multiplies: small enough to share one article among threads, large enough to reuse weights.
 const TASK_ROWS: usize = 24;
 
@@ -62,27 +69,30 @@ impl Isa {
 pub struct Int8Linear {
     inputs: usize,
     outputs: usize,
-    /// `[outputs / 16][inputs / 4][16][4]`, zero where the sizes do not divide.
+    /// Inputs far larger than the others.
+    wide: Vec<usize>,
+    /// `[outputs / 16][bytes of a row / 4][16][4]`, zero under a wide input's own place and where the sizes do not divide.
     packed: Vec<i8>,
-    /// `128 · Σ w` of each output: what the shift of the inputs adds.
-    shift: Vec<i32>,
+    /// Sum of the weights under all bytes of a row, for each output: what a step of `z` adds.
+    weight_sums: Vec<i32>,
     scales: Vec<f32>,
     bias: Vec<f32>,
     isa: Isa,
 }
 
 impl Int8Linear {
-    /// Packs `weight` `[outputs][inputs]` with `scales` and `bias` `[outputs]` for the best instruction set.
+    /// Packs `weight` `[outputs][inputs]` with `scales` and `bias` `[outputs]` for the best instruction set; `wide` are the inputs far larger
+    /// than the others.
     ///
-    /// Returns `None` when the lengths disagree or a sum could leave 32 bits.
+    /// Returns `None` when the lengths disagree, a wide input is none or named twice, or a sum could leave 32 bits.
     pub fn new(
         weight: &[i8],
         scales: Vec<f32>,
         bias: Vec<f32>,
-        inputs: usize,
-        outputs: usize,
+        wide: &[usize],
+        (inputs, outputs): (usize, usize),
     ) -> Option<Self> {
-        Self::with_isa(weight, scales, bias, inputs, outputs, Isa::best())
+        Self::with_isa(weight, scales, bias, wide, (inputs, outputs), Isa::best())
     }
 
     /// As [`Int8Linear::new`], for one instruction set, which must be [`Isa::available`].
@@ -90,31 +100,41 @@ impl Int8Linear {
         weight: &[i8],
         scales: Vec<f32>,
         bias: Vec<f32>,
-        inputs: usize,
-        outputs: usize,
+        wide: &[usize],
+        (inputs, outputs): (usize, usize),
         isa: Isa,
     ) -> Option<Self> {
+        let row_bytes = row_bytes(inputs, wide.len());
         let fits = weight.len() == inputs * outputs
             && scales.len() == outputs
             && bias.len() == outputs
             && inputs > 0
             && outputs > 0
-            && inputs <= 60_000 // 60,000 · 255 · 128 < 2³¹
+            && row_bytes <= 60_000 // 60,000 · 255 · 128 < 2³¹
+            && wide.iter().all(|&w| w < inputs)
+            && wide.iter().collect::<BTreeSet<_>>().len() == wide.len()
             && Isa::available().contains(&isa);
         if !fits {
             return None;
         }
-        let groups = inputs.div_ceil(GROUP);
+        let groups = row_bytes / GROUP;
         let blocks = outputs.div_ceil(BLOCK);
         let mut packed = vec![0i8; blocks * groups * BLOCK * GROUP];
-        let mut shift = vec![0i32; blocks * BLOCK];
+        let mut weight_sums = vec![0i32; blocks * BLOCK];
+        let mut line = vec![0i8; row_bytes];
         for (o, row) in weight.chunks_exact(inputs).enumerate() {
-            let (block, lane) = (o / BLOCK, o % BLOCK);
-            for (g, four) in row.chunks(GROUP).enumerate() {
-                let at = ((block * groups + g) * BLOCK + lane) * GROUP;
-                packed[at..at + four.len()].copy_from_slice(four);
+            let (own, shares) = line.split_at_mut(row_bytes - SHARES * wide.len());
+            own[..inputs].copy_from_slice(row);
+            for (shares, &wide) in shares.chunks_exact_mut(SHARES).zip(wide) {
+                shares.fill(row[wide]);
+                own[wide] = 0;
             }
-            shift[o] = 128 * row.iter().map(|&w| i32::from(w)).sum::<i32>();
+            let (block, lane) = (o / BLOCK, o % BLOCK);
+            for (g, four) in line.chunks_exact(GROUP).enumerate() {
+                let at = ((block * groups + g) * BLOCK + lane) * GROUP;
+                packed[at..at + GROUP].copy_from_slice(four);
+            }
+            weight_sums[o] = line.iter().map(|&w| i32::from(w)).sum();
         }
         let pad = |mut v: Vec<f32>| {
             v.resize(blocks * BLOCK, 0.0);
@@ -123,8 +143,9 @@ impl Int8Linear {
         Some(Self {
             inputs,
             outputs,
+            wide: wide.to_vec(),
             packed,
-            shift,
+            weight_sums,
             scales: pad(scales),
             bias: pad(bias),
             isa,
@@ -148,7 +169,7 @@ impl Int8Linear {
             .zip(y.par_chunks_mut(TASK_ROWS * self.outputs))
             .enumerate()
             .for_each(|(task, (x, y))| {
-                self.multiply(&Rows::quantise(x, self.inputs), y);
+                self.multiply(&self.quantise(x), y);
                 tail(task * TASK_ROWS, y);
             });
     }
@@ -166,9 +187,9 @@ impl Int8Linear {
             .enumerate()
             .for_each_init(Vec::new, |inner, (task, (x, y))| {
                 inner.resize(x.len() / up.inputs * up.outputs, 0.0);
-                up.multiply(&Rows::quantise(x, up.inputs), inner);
+                up.multiply(&up.quantise(x), inner);
                 gelu(inner);
-                down.multiply(&Rows::quantise(inner, down.inputs), y);
+                down.multiply(&down.quantise(inner), y);
                 tail(task * TASK_ROWS, y);
             });
     }
@@ -202,11 +223,11 @@ impl Int8Linear {
         let block_bytes = rows.stride * BLOCK;
         let mut sums = vec![[0i32; BLOCK]; TILE_ROWS * BLOCKS];
         let mut lines: Vec<&[u8]> = Vec::with_capacity(TILE_ROWS);
-        for first_block in (0..self.shift.len() / BLOCK).step_by(BLOCKS) {
+        for first_block in (0..self.weight_sums.len() / BLOCK).step_by(BLOCKS) {
             let weights = &self.packed[first_block * block_bytes..];
             let blocks = BLOCKS.min(weights.len() / block_bytes);
             let weights = &weights[..blocks * block_bytes];
-            for first_row in (0..rows.scales.len()).step_by(TILE_ROWS) {
+            for first_row in (0..rows.steps.len()).step_by(TILE_ROWS) {
                 lines.clear();
                 lines.extend(
                     rows.bytes[first_row * rows.stride..]
@@ -217,13 +238,13 @@ impl Int8Linear {
                 dot(&lines, weights, sums);
                 let (from, to) = (first_block * BLOCK, (first_block + blocks) * BLOCK);
                 let columns = Columns {
-                    shift: &self.shift[from..to],
+                    weight_sums: &self.weight_sums[from..to],
                     scales: &self.scales[from..to],
                     bias: &self.bias[from..to],
                 };
-                let scales = &rows.scales[first_row..][..lines.len()];
+                let steps = &rows.steps[first_row..][..lines.len()];
                 let y = &mut y[first_row * self.outputs..];
-                finish(sums, scales, columns, (from, self.outputs), y);
+                finish(sums, steps, columns, (from, self.outputs), y);
             }
         }
     }
@@ -232,28 +253,29 @@ impl Int8Linear {
 /// What turns the sums of some outputs back to floats.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
-    shift: &'a [i32],
+    weight_sums: &'a [i32],
     scales: &'a [f32],
     bias: &'a [f32],
 }
 
-/// Integers back to floats: `(sum - shift) · (row scale · weight scale) + bias`, for a tile of rows that begins at output `from` of
+/// Integers back to floats: `(sum - z · weight sum) · (row scale · weight scale) + bias`, for a tile of rows that begins at output `from` of
 /// `outputs`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn finish(
     sums: &[Sums],
-    row_scales: &[f32],
+    steps: &[Step],
     columns: Columns<'_>,
     (from, outputs): (usize, usize),
     y: &mut [f32],
 ) {
     let blocks = columns.bias.len() / BLOCK;
-    let tile = sums.chunks_exact(blocks).zip(row_scales);
-    for ((sums, row_scale), y) in tile.zip(y.chunks_exact_mut(outputs)) {
-        let lanes = columns.shift.iter().zip(columns.scales).zip(columns.bias);
+    let tile = sums.chunks_exact(blocks).zip(steps);
+    for ((sums, step), y) in tile.zip(y.chunks_exact_mut(outputs)) {
+        let lanes = columns.weight_sums.iter();
+        let lanes = lanes.zip(columns.scales).zip(columns.bias);
         let sums = sums.as_flattened().iter();
-        for ((y, sum), ((shift, scale), bias)) in y[from..].iter_mut().zip(sums).zip(lanes) {
-            *y = (sum - shift) as f32 * (row_scale * scale) + bias;
+        for ((y, sum), ((weights, scale), bias)) in y[from..].iter_mut().zip(sums).zip(lanes) {
+            *y = (sum - step.zero * weights) as f32 * (step.scale * scale) + bias;
         }
     }
 }
@@ -263,44 +285,94 @@ type Sums = [i32; BLOCK];
 /// Rows of a tile: as many as the registers hold sums for.
 const TILE_ROWS: usize = 6;
 
-/// Quantised rows: `round(x / scale) + 128`, zero-padded to whole groups.
+/// What a row's bytes mean: `(byte - zero) · scale`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Step {
+    scale: f32,
+    zero: i32,
+}
+
+/// Quantised rows, each zero-padded to whole groups.
 struct Rows {
     bytes: Vec<u8>,
-    scales: Vec<f32>,
+    steps: Vec<Step>,
     stride: usize,
 }
 
-impl Rows {
-    fn quantise(x: &[f32], inputs: usize) -> Self {
-        let stride = inputs.div_ceil(GROUP) * GROUP;
-        let rows = x.len() / inputs;
+/// Bytes of a quantised row: its inputs in whole groups, then the shares of the wide ones.
+fn row_bytes(inputs: usize, wide: usize) -> usize {
+    inputs.next_multiple_of(GROUP) + (SHARES * wide).next_multiple_of(GROUP)
+}
+
+impl Int8Linear {
+    fn quantise(&self, x: &[f32]) -> Rows {
+        let stride = row_bytes(self.inputs, self.wide.len());
+        let rows = x.len() / self.inputs;
         let mut bytes = vec![0u8; rows * stride];
-        let mut scales = vec![0f32; rows];
-        quantise_rows(x, inputs, &mut bytes, &mut scales);
-        Self {
+        let mut steps = vec![
+            Step {
+                scale: 1.0,
+                zero: 0
+            };
+            rows
+        ];
+        quantise_rows(x, self.inputs, &self.wide, &mut bytes, &mut steps);
+        Rows {
             bytes,
-            scales,
+            steps,
             stride,
         }
     }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn quantise_rows(x: &[f32], inputs: usize, bytes: &mut [u8], scales: &mut [f32]) {
-    let stride = bytes.len() / scales.len().max(1);
+fn quantise_rows(x: &[f32], inputs: usize, wide: &[usize], bytes: &mut [u8], steps: &mut [Step]) {
+    let stride = bytes.len() / steps.len().max(1);
+    let mut narrow = vec![0f32; inputs];
     let rows = x.chunks_exact(inputs).zip(bytes.chunks_exact_mut(stride));
-    for ((x, bytes), scale) in rows.zip(scales) {
-        // Bits of non-negative floats order like integers, and an integer maximum vectorises.
-        let top = x.iter().fold(0u32, |m, v| m.max(v.abs().to_bits()));
-        let top = f32::from_bits(top);
-        *scale = if top > 0.0 { top / 127.0 } else { 1.0 };
-        let s = *scale;
-        for (b, v) in bytes.iter_mut().zip(x) {
-            // Rounded by the addition, because a conversion would not vectorise. Only an infinity leaves the range: any input stays a byte.
-            let rounded = (v / s).clamp(-127.0, 127.0) + ROUND;
-            *b = rounded.to_bits().wrapping_add(128) as u8;
+    for ((x, bytes), step) in rows.zip(steps) {
+        narrow.copy_from_slice(x);
+        for &w in wide {
+            narrow[w] = 0.0;
+        }
+        // Bits of floats of one sign order like integers, and an integer maximum vectorises.
+        let above = |top: i32, v: f32| top.max(v.to_bits().cast_signed());
+        let mut ends = narrow
+            .iter()
+            .fold((0, 0), |(high, low), v| (above(high, *v), above(low, -v)));
+        for &w in wide {
+            let share = x[w] / SHARES as f32;
+            ends = (above(ends.0, share), above(ends.1, -share));
+        }
+        let [high, low] = [ends.0, ends.1].map(|bits| f32::from_bits(bits.cast_unsigned()));
+        let scale = (high + low) / 255.0;
+        let scale = if scale > 0.0 { scale } else { 1.0 };
+        let zero = nearest(low / scale).clamp(0, 255);
+        *step = Step { scale, zero };
+        for (b, v) in bytes.iter_mut().zip(&narrow) {
+            *b = (nearest(v / scale) + zero).clamp(0, 255) as u8;
+        }
+        let shares = &mut bytes[stride - SHARES * wide.len()..];
+        for (shares, &w) in shares.chunks_exact_mut(SHARES).zip(wide) {
+            let mut rest = nearest(x[w] / scale) + SHARES as i32 * zero;
+            for share in shares {
+                *share = rest.clamp(0, 255) as u8;
+                rest -= i32::from(*share);
+            }
         }
     }
+}
+
+/// The nearest integer, ties to even, of a number that a row's bytes can hold; what they cannot (from an infinity) ends at their edge.
+///
+/// Rounded by an addition, because a conversion would not vectorise.
+#[inline(always)]
+fn nearest(v: f32) -> i32 {
+    let most = (256 * SHARES) as f32;
+    (v.clamp(-most, most) + ROUND)
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .cast_signed()
 }
 
 /// Sums of `rows` with each block of `weights`, row by row, in plain Rust.
@@ -496,12 +568,30 @@ mod tests {
     }
 
     /// The definition, written out: quantise, multiply integers, scale, add.
-    fn naive(x: &[f32], weight: &[i8], scales: &[f32], bias: &[f32], inputs: usize) -> Vec<f32> {
+    fn naive(
+        x: &[f32],
+        weight: &[i8],
+        (scales, bias): (&[f32], &[f32]),
+        wide: &[usize],
+        inputs: usize,
+    ) -> Vec<f32> {
         let mut y = Vec::new();
         for x in x.chunks_exact(inputs) {
-            let top = x.iter().fold(0f32, |m, v| m.max(v.abs()));
-            let s = if top > 0.0 { top / 127.0 } else { 1.0 };
-            let q: Vec<i32> = x.iter().map(|v| (v / s).round_ties_even() as i32).collect();
+            let share = |i: usize, v: f32| if wide.contains(&i) { v / 4.0 } else { v };
+            let shares: Vec<f32> = x.iter().enumerate().map(|(i, v)| share(i, *v)).collect();
+            let high = shares.iter().fold(0f32, |m, v| m.max(*v));
+            let low = shares.iter().fold(0f32, |m, v| m.min(*v));
+            let s = if high > low {
+                (high - low) / 255.0
+            } else {
+                1.0
+            };
+            let z = (-low / s).round_ties_even() as i32;
+            let q = |(i, v): (usize, &f32)| {
+                let bytes = if wide.contains(&i) { 4 } else { 1 };
+                ((v / s).round_ties_even() as i32).clamp(-bytes * z, bytes * (255 - z))
+            };
+            let q: Vec<i32> = x.iter().enumerate().map(q).collect();
             for (o, w) in weight.chunks_exact(inputs).enumerate() {
                 let sum: i32 = q.iter().zip(w).map(|(a, b)| a * i32::from(*b)).sum();
                 y.push(sum as f32 * (s * scales[o]) + bias[o]);
@@ -514,7 +604,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(200))]
         #[test]
         fn every_instruction_set_gives_the_bytes_of_the_definition(
-            rows in 1usize..60, inputs in 1usize..70, outputs in 1usize..150, seed in any::<u64>(),
+            rows in 1usize..60, inputs in 1usize..70, outputs in 1usize..150, wide in prop::collection::btree_set(0usize..70, 0..4),
+            seed in any::<u64>(),
         ) {
             let mut state = seed | 1;
             let mut next = || {
@@ -525,12 +616,17 @@ mod tests {
             };
             let mut x: Vec<f32> = (0..rows * inputs).map(|_| next() * 9.0).collect();
             x[..inputs].fill(0.0);
+            let wide: Vec<usize> = wide.into_iter().filter(|w| *w < inputs).collect();
+            for row in x.chunks_exact_mut(inputs) {
+                wide.iter().for_each(|w| row[*w] *= 5.0);
+            }
             let weight: Vec<i8> = (0..inputs * outputs).map(|_| (next() * 127.5) as i8).collect();
             let scales: Vec<f32> = (0..outputs).map(|_| next().abs() * 0.01).collect();
             let bias: Vec<f32> = (0..outputs).map(|_| next()).collect();
-            let expected = naive(&x, &weight, &scales, &bias, inputs);
+            let expected = naive(&x, &weight, (&scales, &bias), &wide, inputs);
             for isa in Isa::available() {
-                let linear = Int8Linear::with_isa(&weight, scales.clone(), bias.clone(), inputs, outputs, isa);
+                let size = (inputs, outputs);
+                let linear = Int8Linear::with_isa(&weight, scales.clone(), bias.clone(), &wide, size, isa);
                 let y = linear.map(|l| forward(&l, &x));
                 prop_assert_eq!(y.as_deref(), Some(&expected[..]), "{:?}", isa);
             }
@@ -540,15 +636,31 @@ mod tests {
     #[test]
     fn a_row_of_infinities_and_nans_stays_in_bounds() {
         let x = [f32::INFINITY, f32::NAN, -1.0, f32::NEG_INFINITY];
-        for isa in Isa::available() {
-            let linear = Int8Linear::with_isa(&[127; 8], vec![1.0; 2], vec![0.0; 2], 4, 2, isa);
+        for (isa, wide) in Isa::available()
+            .into_iter()
+            .zip([&[][..], &[0], &[1], &[0, 1]].into_iter().cycle())
+        {
+            let (scales, bias) = (vec![1.0; 2], vec![0.0; 2]);
+            let linear = Int8Linear::with_isa(&[127; 8], scales, bias, wide, (4, 2), isa);
             assert_eq!(linear.map(|l| forward(&l, &x).len()), Some(2));
         }
     }
 
     #[test]
     fn lengths_that_disagree_are_refused() {
-        assert!(Int8Linear::new(&[0; 7], vec![1.0; 2], vec![0.0; 2], 4, 2).is_none());
-        assert!(Int8Linear::new(&[0; 8], vec![1.0; 3], vec![0.0; 2], 4, 2).is_none());
+        let new = |weights, scales, wide: &[usize]| {
+            Int8Linear::new(
+                &vec![0; weights],
+                vec![1.0; scales],
+                vec![0.0; 2],
+                wide,
+                (4, 2),
+            )
+        };
+        assert!(new(8, 2, &[3, 0]).is_some());
+        assert!(new(7, 2, &[]).is_none());
+        assert!(new(8, 3, &[]).is_none());
+        assert!(new(8, 2, &[4]).is_none());
+        assert!(new(8, 2, &[1, 1]).is_none());
     }
 }

@@ -178,7 +178,7 @@ impl Embeddings {
                 let row = id as usize * width..(id as usize + 1) * width;
                 match &self.words {
                     Matrix::Float(values) => out.copy_from_slice(&values[row]),
-                    Matrix::Int8 { values, scales } => {
+                    Matrix::Int8 { values, scales, .. } => {
                         for (out, v) in out.iter_mut().zip(&values[row]) {
                             *out = f32::from(*v) * scales[id as usize];
                         }

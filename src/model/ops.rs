@@ -25,12 +25,14 @@ impl Linear {
     pub fn new(weight: Matrix, bias: Vec<f32>, inputs: usize) -> Result<Self> {
         let outputs = bias.len();
         match weight {
-            Matrix::Int8 { values, scales } => {
-                match Int8Linear::new(&values, scales, bias, inputs, outputs) {
-                    Some(linear) => Ok(Self::Int8(linear)),
-                    None => candle_core::bail!("8-bit layer of {inputs} by {outputs} does not fit"),
-                }
-            }
+            Matrix::Int8 {
+                values,
+                scales,
+                wide,
+            } => match Int8Linear::new(&values, scales, bias, &wide, (inputs, outputs)) {
+                Some(linear) => Ok(Self::Int8(linear)),
+                None => candle_core::bail!("8-bit layer of {inputs} by {outputs} does not fit"),
+            },
             Matrix::Float(values) => {
                 let device = &candle_core::Device::Cpu;
                 Ok(Self::Float {

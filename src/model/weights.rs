@@ -1,6 +1,7 @@
 //! Weights by name from a safetensors file: shape, type and finiteness are checked, and nothing may be left over.
 //!
-//! A matrix is float, or 8-bit with one scale a row in a second tensor named `…_scale`.
+//! A matrix is float, or 8-bit with one scale a row in a second tensor named `…_scale`, and perhaps a third named `…_wide`: columns whose
+//! inputs are far larger than the others.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -21,6 +22,8 @@ pub enum Matrix {
         values: Vec<i8>,
         /// One scale a row.
         scales: Vec<f32>,
+        /// Columns whose inputs are far larger than the others.
+        wide: Vec<usize>,
     },
 }
 
@@ -29,7 +32,7 @@ impl Matrix {
     pub fn to_float(&self, columns: usize) -> Vec<f32> {
         match self {
             Self::Float(values) => values.clone(),
-            Self::Int8 { values, scales } => values
+            Self::Int8 { values, scales, .. } => values
                 .chunks_exact(columns)
                 .zip(scales)
                 .flat_map(|(row, scale)| row.iter().map(move |v| f32::from(*v) * scale))
@@ -37,7 +40,7 @@ impl Matrix {
         }
     }
 
-    /// Rows of `self`, then rows of `other`; float if either is.
+    /// Rows of `self`, then rows of `other`, which have the same inputs; float if either is.
     #[must_use]
     pub fn stack(self, other: Self, columns: usize) -> Self {
         match (self, other) {
@@ -45,15 +48,24 @@ impl Matrix {
                 Self::Int8 {
                     mut values,
                     mut scales,
+                    mut wide,
                 },
                 Self::Int8 {
                     values: more,
                     scales: more_scales,
+                    wide: more_wide,
                 },
             ) => {
                 values.extend(more);
                 scales.extend(more_scales);
-                Self::Int8 { values, scales }
+                wide.extend(more_wide);
+                wide.sort_unstable();
+                wide.dedup();
+                Self::Int8 {
+                    values,
+                    scales,
+                    wide,
+                }
             }
             (a, b) => {
                 let mut values = a.to_float(columns);
@@ -130,7 +142,30 @@ impl<'a> Weights<'a> {
         Ok(Matrix::Int8 {
             values: view.data().iter().map(|b| b.cast_signed()).collect(),
             scales: self.float(&format!("{name}_scale"), &[rows])?,
+            wide: self.wide(&format!("{name}_wide"), columns)?,
         })
+    }
+
+    /// Numbers of columns below `columns`; none where there is no such tensor.
+    fn wide(&self, name: &str, columns: usize) -> Result<Vec<usize>> {
+        let Ok(view) = self.tensors.tensor(name) else {
+            return Ok(Vec::new());
+        };
+        if view.dtype() != Dtype::I32 {
+            return Err(wrong(
+                name,
+                format!("its type is {:?}, not I32", view.dtype()),
+            ));
+        }
+        self.taken.borrow_mut().insert(name.to_owned());
+        let numbers = view.data().chunks_exact(4);
+        let numbers = numbers.map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        numbers
+            .map(|n| match usize::try_from(n) {
+                Ok(column) if column < columns => Ok(column),
+                _ => Err(wrong(name, format!("it names column {n} of {columns}"))),
+            })
+            .collect()
     }
 
     /// A float tensor of exactly `shape`, for candle.

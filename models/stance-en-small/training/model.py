@@ -28,27 +28,58 @@ def round_half_even_int8(x):
     return torch.round(x / scale).clamp_(-127, 127), scale
 
 
-def int8_linear(x, q_weight, w_scale, bias):
+SHARES = 4  # bytes of a wide input
+
+
+def round_row(x, wide=()):
+    """x is about q * scale, one scale per row (last axis): 256 steps span the row's range, zero included; a row of zeros has scale 1.
+
+    The columns `wide`, whose values are far larger than the others, have four times that range.
+    """
+    bytes_ = torch.ones(x.shape[-1], device=x.device)
+    bytes_[list(wide)] = SHARES
+    share = x / bytes_
+    low, high = share.amin(-1, keepdim=True).clamp(max=0), share.amax(-1, keepdim=True).clamp(min=0)
+    scale = (high - low) / 255.0
+    scale = torch.where(scale == 0, torch.ones_like(scale), scale)
+    zero = torch.round(-low / scale)
+    return torch.minimum(torch.maximum(torch.round(x / scale), -zero * bytes_), (255 - zero) * bytes_), scale
+
+
+def int8_linear(x, q_weight, w_scale, bias, wide=()):
     """Linear layer as the shipped engine computes it: activations quantised per token.
 
-    float32 holds the integer sums of up to 1,024 columns exactly (1024 * 127 * 127 < 2**24);
+    float32 holds the integer sums of up to 384 columns exactly ((384 + 32) * 255 * 127 < 2**24);
     wider layers are summed in pieces, and adding exact pieces rounds once, as an int32 sum
     converted to float32 does.
     """
-    q, sx = round_half_even_int8(x)
-    y = sum(a @ b.t() for a, b in zip(q.split(768, -1), q_weight.split(768, -1)))
+    q, sx = round_row(x, wide)
+    y = sum(a @ b.t() for a, b in zip(q.split(384, -1), q_weight.split(384, -1)))
     return y * (sx * w_scale) + bias
 
 
 attention = F.scaled_dot_product_attention  # train.py puts a faster one here
 
 
-class Rounded(torch.autograd.Function):
-    """Rows rounded to their 8-bit grid, with the gradient passed straight through: training sees what the engine does."""
+class RoundedWeight(torch.autograd.Function):
+    """Rows of weights rounded to their 8-bit grid, with the gradient passed straight through: training sees what the engine does."""
 
     @staticmethod
     def forward(ctx, x):
         q, scale = round_half_even_int8(x.float())
+        return q.mul_(scale).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+class RoundedRow(torch.autograd.Function):
+    """The same for a layer's inputs; which of them are wide is not known before the end."""
+
+    @staticmethod
+    def forward(ctx, x):
+        q, scale = round_row(x.float())
         return q.mul_(scale).to(x.dtype)
 
     @staticmethod
@@ -61,13 +92,14 @@ class Linear(nn.Linear):
 
     w_scale = None
     q_weight = None
+    wide = ()
     int8 = False
     simulate = False
 
     def forward(self, x):
         if self.int8:
-            return int8_linear(x, self.q_weight, self.w_scale, self.bias)
-        weight = Rounded.apply(self.weight) if self.simulate else self.weight
+            return int8_linear(x, self.q_weight, self.w_scale, self.bias, self.wide)
+        weight = RoundedWeight.apply(self.weight) if self.simulate else self.weight
         return F.linear(x, weight, self.bias)
 
 
@@ -102,7 +134,7 @@ class Layer(nn.Module):
             return y.view(r, t, self.heads, h // self.heads).transpose(1, 2)
 
         def eight(y):
-            return Rounded.apply(y) if self.simulate else y
+            return RoundedRow.apply(y) if self.simulate else y
 
         z = eight(x)
         ctx = attention(split(att.self.query(z)), split(att.self.key(z)), split(att.self.value(z)), attn_mask=allowed)
@@ -166,7 +198,7 @@ class StanceModel(nn.Module):
                 module.simulate = on
         if on:
             words = self.encoder.embeddings.word_embeddings.weight
-            words.data.copy_(Rounded.apply(words.data))
+            words.data.copy_(RoundedWeight.apply(words.data))
 
     def heads(self, hidden, batch, dropout=0.0):
         """Evidence logits [pairs, spans] (padding -inf) and stance logits [pairs, 4]."""

@@ -14,7 +14,11 @@ import pathlib
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import LABELS, Linear, StanceModel, load_base
+from data import read_jsonl
+from model import LABELS, Linear, StanceModel, load_base, pack
+from text import PlainTokenizer, split_sentences, windows
+
+DATA = pathlib.Path(__file__).parent / "data"
 
 MANIFEST = """schema = 1
 name = "{name}"
@@ -64,9 +68,37 @@ def unflat_state(state):
     return {k if k.startswith(heads) else "encoder." + k: v for k, v in state.items()}
 
 
-def quantised(model):
+WIDE = 4  # as many inputs of a layer may be spread over several bytes
+
+
+def wide_inputs(model, tokenizer):
+    """name of a weight -> the inputs with the largest values, over some of the training articles."""
+    tok = PlainTokenizer(tokenizer)
+    rows = read_jsonl(DATA / "web-more3.jsonl")[:30] + read_jsonl(DATA / "wire-more6.jsonl")[:60]
+    pairs = [windows(tok, r["claims"][0]["claim"], r["title"], split_sentences(r["text"]))[0] for r in rows]
+    top = {}
+
+    def look(name):
+        def hook(module, inputs):
+            values = inputs[0].detach().abs().flatten(0, -2).amax(0)
+            top[name] = torch.maximum(top[name], values) if name in top else values
+
+        return hook
+
+    layers = [(name, m) for name, m in model.encoder.named_modules() if isinstance(m, Linear)]
+    hooks = [m.register_forward_pre_hook(look(name)) for name, m in layers]
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(pairs), 10):
+            model(pack(pairs[start : start + 10], 256))
+    for hook in hooks:
+        hook.remove()
+    return {f"{name}.weight": values.topk(WIDE).indices.sort().values.to(torch.int32) for name, values in top.items()}
+
+
+def quantised(model, wide):
     """The tensors of the int8 file."""
-    out = {}
+    out = {f"{name}_wide": inputs for name, inputs in wide.items()}
     for name, w in flat_state(model).items():
         w = w.detach().float().contiguous()
         if is_int8(name):
@@ -83,7 +115,7 @@ def load_quantised(folder, int8=True):
     file = load_file(folder / "model.safetensors")
     state = {}
     for name, w in file.items():
-        if name.endswith("_scale"):
+        if name.endswith(("_scale", "_wide")):
             continue
         state[name] = w.float() * file[name + "_scale"][:, None] if w.dtype == torch.int8 else w
     model = StanceModel(config)
@@ -94,6 +126,7 @@ def load_quantised(folder, int8=True):
                 module.int8 = True
                 module.q_weight = file[name + ".weight"].float()
                 module.w_scale = file[name + ".weight_scale"]
+                module.wide = file[name + ".weight_wide"].tolist() if name + ".weight_wide" in file else ()
     return model.eval()
 
 
@@ -125,7 +158,8 @@ def write_folder(model, base, out, **manifest):
     """Weights, tokenizer, config and manifest of a model folder."""
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    save_file(quantised(model), out / "model.safetensors", metadata={"format": "tidings-int8-1"})
+    wide = wide_inputs(model, f"{base}/tokenizer.json")
+    save_file(quantised(model, wide), out / "model.safetensors", metadata={"format": "tidings-int8-1"})
     (out / "model.safetensors").chmod(0o644)
     write_tokenizer(f"{base}/tokenizer.json", out / "tokenizer.json")
     config = {k: v for k, v in model.config.items() if not k.startswith("_") and k != "transformers_version"}
