@@ -8,7 +8,7 @@ use tidings::{Device, Engine, Error, Files, Model, Result};
 
 use super::args::Models;
 use super::pull::{self, short, size};
-use super::{Outcome, say};
+use super::{Outcome, count, say};
 
 /// Runs the command.
 pub fn run(args: &Models) -> Result<Outcome> {
@@ -135,13 +135,13 @@ fn remove(repo: &str, yes: bool) -> Result<Outcome> {
             "a model is removed with all its revisions: name it without @".to_owned(),
         ));
     }
+    let all = match versions.len() {
+        0 => String::new(),
+        ours => revisions(cache.revisions(repo)?, ours),
+    };
     if !(yes || versions.is_empty()) {
         say(&format!(
-            "this deletes {repo}, {} in {}. Type its name to go on:",
-            match versions.len() {
-                1 => "one revision".to_owned(),
-                n => format!("{n} revisions"),
-            },
+            "this deletes {repo}, {all}, in {}. Type its name to go on:",
             cache.folder().display()
         ));
         let mut answer = String::new();
@@ -154,7 +154,19 @@ fn remove(repo: &str, yes: bool) -> Result<Outcome> {
         }
     }
     let freed = cache.remove(repo)?;
-    print(&format!("removed {repo}, which freed {}\n", size(freed)))
+    print(&format!(
+        "removed {repo}, {all}, which freed {}\n",
+        size(freed)
+    ))
+}
+
+/// What is deleted with a model: the folder is shared with other programs.
+fn revisions(all: usize, ours: usize) -> String {
+    let others = match all.saturating_sub(ours) {
+        0 => String::new(),
+        n => format!(", {n} of them fetched by other programs"),
+    };
+    format!("{}{others}", count(all, "revision"))
 }
 
 fn show(files: &Files) -> String {

@@ -721,12 +721,23 @@ fn a_model_is_removed_by_its_exact_name() {
     }
     assert_eq!(answer(&format!("{ID}@main"), "").code, 2);
     assert!(home.snapshot(&Repo::small()).exists());
+    // What another program fetched of the same model goes too, and is counted.
+    let theirs = home.repo().join("snapshots").join("b".repeat(40));
+    fs::create_dir_all(&theirs).unwrap();
+    fs::write(theirs.join("config.json"), "{}").unwrap();
+    let all = "tidings-test/stance, 2 revisions, 1 of them fetched by other programs, ";
     let ran = answer(ID, "tidings-test/stance\n");
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert_eq!(ran.out, "removed tidings-test/stance, which freed 0.3 MB\n");
+    assert!(
+        ran.err.contains(&format!("this deletes {all}")),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.out, format!("removed {all}which freed 0.3 MB\n"));
     assert!(!home.repo().exists() && other.exists());
     home.run(&["models", "pull", ID]);
-    assert_eq!(home.run(&["models", "remove", ID, "--yes"]).code, 0);
+    let ran = home.run(&["models", "remove", ID, "--yes"]);
+    assert!(ran.out.contains("1 revision, which freed"), "{}", ran.out);
     assert!(!home.repo().exists());
 }
 

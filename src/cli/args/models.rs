@@ -47,7 +47,7 @@ pub enum Models {
         /// The embedded model, a folder, or a hub id that is in the cache [default: the embedded one and all of the cache]
         model: Option<String>,
     },
-    /// Delete a model with all its revisions from the cache
+    /// Delete a model with all its revisions from the cache, those that other programs fetched too
     Remove {
         /// Its exact name, as `tidings models list` shows it
         model: String,

@@ -170,6 +170,15 @@ impl Cache {
         Ok(found)
     }
 
+    /// How many revisions of a model are here, with those that other programs fetched and that are no models for this one.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the folder cannot be read.
+    pub fn revisions(&self, repo: &str) -> Result<usize> {
+        let folder = self.repo_folder(&Id::parse(repo)?);
+        Ok(self.folders(&folder.join("snapshots"))?.len())
+    }
+
     /// Deletes a model with all its revisions, and gives the bytes that this freed.
     ///
     /// # Errors
