@@ -46,6 +46,9 @@ pub fn tidings() -> Command {
     for name in ["HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT"] {
         command.env_remove(name);
     }
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
     command
         .env("HF_HOME", path("data/no-such-folder"))
         .env("HF_HUB_OFFLINE", "1")

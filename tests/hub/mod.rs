@@ -485,6 +485,56 @@ fn no_connection_is_said_after_a_few_tries() {
 }
 
 #[test]
+fn a_proxy_is_taken_for_its_own_scheme_and_never_left_out() {
+    let (hub, proxy) = (Server::of(Repo::small()), Server::of(Repo::small()));
+    let home = Home::new(&hub);
+    let pull = |proxies: &[(&str, &str)]| {
+        let mut command = home.command(&["models", "pull", ID]);
+        command.env_remove("NO_PROXY").envs(proxies.to_vec());
+        Ran::of(&mut command)
+    };
+    // One that cannot be used is not passed by, and its password is nobody's business.
+    let ran = pull(&[("HTTP_PROXY", "smoke://ann:secret@proxy")]);
+    let said = error_of(&ran);
+    assert!(said.contains("HTTP_PROXY is no proxy's address"), "{said}");
+    assert!(!said.contains("secret"), "{said}");
+    assert!(hub.asked().is_empty());
+    // That of the other scheme is none, and NO_PROXY asks for none.
+    for without in [
+        &[("HTTPS_PROXY", &*proxy.url)][..],
+        &[("HTTP_PROXY", &*proxy.url), ("NO_PROXY", "127.0.0.1")],
+    ] {
+        let asked = hub.asked().len();
+        let ran = pull(without);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(proxy.asked().is_empty() && hub.asked().len() > asked);
+    }
+    let asked = hub.asked().len();
+    let with = [
+        ("ALL_PROXY", "http://127.0.0.1:9"),
+        ("http_proxy", &proxy.url),
+    ];
+    let ran = pull(&with);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(hub.asked().len(), asked);
+    let first = &proxy.asked()[0];
+    let tunnel = hub.url.replace("http://", "");
+    assert_eq!((&*first.method, &first.path), ("CONNECT", &tunnel));
+}
+
+#[test]
+fn what_only_a_fetch_needs_keeps_nobody_from_the_cache() {
+    let home = Home::new(&Server::of(Repo::small()));
+    for (name, value) in [("HF_ENDPOINT", "foo"), ("HTTPS_PROXY", "smoke://x")] {
+        let run = |args: &[&str]| Ran::of(home.command(args).env(name, value));
+        let ran = run(&["models", "list"]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let ran = run(&["models", "pull", ID]);
+        assert!(error_of(&ran).contains(name), "{}", ran.err);
+    }
+}
+
+#[test]
 fn the_token_goes_to_the_endpoint_alone() {
     let repo = Repo::small();
     let store = Server::of(repo.clone());

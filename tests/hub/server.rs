@@ -13,6 +13,7 @@ use tidings::model::store::sha256;
 /// What the server is asked.
 #[derive(Debug, Clone)]
 pub struct Request {
+    pub method: String,
     pub path: String,
     headers: Vec<(String, String)>,
 }
@@ -106,12 +107,22 @@ impl Server {
                 let (notes, answer) = (notes.clone(), answer.clone());
                 thread::spawn(move || {
                     let mut stream = stream.unwrap();
-                    let Some(request) = read(&stream) else { return };
-                    let before = {
+                    let note = |request: &Request| {
                         let mut notes = notes.lock().unwrap();
                         notes.push(request.clone());
                         notes.len() - 1
                     };
+                    let Some(mut request) = read(&stream) else {
+                        return;
+                    };
+                    let mut before = note(&request);
+                    // As a proxy, it is itself what lies behind the tunnel.
+                    if request.method == "CONNECT" {
+                        stream.write_all(b"HTTP/1.1 200 X\r\n\r\n").ok();
+                        let Some(inner) = read(&stream) else { return };
+                        request = inner;
+                        before = note(&request);
+                    }
                     // The other side may have left.
                     answer(&request, before).write(&mut stream).ok();
                 });
@@ -140,7 +151,8 @@ impl Server {
 fn read(stream: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
-    let path = first.split(' ').nth(1)?.to_owned();
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = Vec::new();
     for line in lines {
         let line = line.ok()?;
@@ -149,7 +161,11 @@ fn read(stream: &TcpStream) -> Option<Request> {
         };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    Some(Request { path, headers })
+    Some(Request {
+        method,
+        path,
+        headers,
+    })
 }
 
 /// One model as the hub has it.

@@ -16,9 +16,9 @@ use ureq::http::header::{
 };
 use ureq::http::{HeaderMap, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy};
 
-use super::{Event, Settings};
+use super::{Event, Settings, settings};
 use crate::error::{Error, Result};
 
 type Response = ureq::http::Response<Body>;
@@ -50,6 +50,8 @@ pub(super) enum Failure {
 pub(super) struct Client {
     agent: Agent,
     home: Origin,
+    https_proxy: Option<Proxy>,
+    http_proxy: Option<Proxy>,
     token: Option<String>,
     patience: Duration,
     /// Tries in a row that may fail without progress.
@@ -59,11 +61,13 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client that knows the settings' token and certificates.
+    /// A client that knows the settings' token, certificates and proxies.
     pub fn new(settings: &Settings, patience: Duration) -> Result<Self> {
-        let bad = |_| Error::Model("HF_ENDPOINT is no address".to_owned());
-        let home: Uri = settings.endpoint.parse().map_err(bad)?;
-        let home = Origin::of(&home);
+        let home = home(&settings.endpoint)?;
+        let proxy = |of: &Option<_>| {
+            let of = of.as_ref().map(|of| proxy(of, &settings.no_proxy));
+            of.transpose()
+        };
         let mut tls = TlsConfig::builder();
         if let Some(path) = &settings.certificates {
             tls = tls.root_certs(certificates(path)?);
@@ -74,11 +78,15 @@ impl Client {
             .timeout_connect(Some(patience))
             .timeout_recv_response(Some(patience))
             .timeout_per_read(Some(patience))
+            // Each request has its own: the first that is set would be taken for all.
+            .proxy(None)
             .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls.build());
         Ok(Self {
             agent: config.build().new_agent(),
-            home: home.ok_or_else(|| Error::Model("HF_ENDPOINT names no host".to_owned()))?,
+            home,
+            https_proxy: proxy(&settings.https_proxy)?,
+            http_proxy: proxy(&settings.http_proxy)?,
             token: settings.token()?,
             patience,
             tries: 5,
@@ -216,14 +224,18 @@ impl Client {
         let mut at: Uri = url.parse().map_err(bad)?;
         for _ in 0..=REDIRECTS {
             // What is compressed under way has no length that could be held to.
-            let mut request = self.agent.get(&at).header(ACCEPT_ENCODING, "identity");
-            match from {
-                None => {
-                    let config = request.config();
-                    request = config.timeout_recv_body(Some(self.patience)).build();
-                }
-                Some(0) => {}
-                Some(from) => request = request.header(RANGE, format!("bytes={from}-")),
+            let request = self.agent.get(&at).header(ACCEPT_ENCODING, "identity");
+            let proxy = match at.scheme_str() {
+                Some("https") => &self.https_proxy,
+                _ => &self.http_proxy,
+            };
+            let config = request.config().proxy(proxy.clone());
+            let mut request = match from {
+                None => config.timeout_recv_body(Some(self.patience)).build(),
+                Some(_) => config.build(),
+            };
+            if let Some(from) = from.filter(|from| *from > 0) {
+                request = request.header(RANGE, format!("bytes={from}-"));
             }
             if let Some(token) = &self.token
                 && Origin::of(&at).as_ref() == Some(&self.home)
@@ -284,6 +296,55 @@ impl Origin {
             port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
         })
     }
+}
+
+/// The origin of the endpoint, if that is one that addresses can begin with.
+fn home(endpoint: &str) -> Result<Origin> {
+    let bad = |what: &str| Err(Error::Model(format!("HF_ENDPOINT {what}")));
+    if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
+        return bad("must begin with https:// or http://");
+    }
+    let Ok(uri) = endpoint.parse::<Uri>() else {
+        return bad("is no address: one looks like https://mirror.example");
+    };
+    if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+        return bad("must hold no password: HF_TOKEN is the place for what a mirror asks");
+    }
+    if uri.query().is_some() || endpoint.contains('#') {
+        return bad("must be an address without ? and #: what is asked for is put behind it");
+    }
+    match Origin::of(&uri).filter(|origin| !origin.host.is_empty()) {
+        Some(origin) => Ok(origin),
+        None => bad("names no host"),
+    }
+}
+
+/// A proxy, and the hosts that are asked without it. A host means its subdomains too, as curl and Python understand it.
+fn proxy(of: &settings::Proxy, without: &[String]) -> Result<Proxy> {
+    let bad = |_| {
+        Error::Model(format!(
+            "{} is no proxy's address: one looks like http://proxy.example:3128, and begins with http, https, socks4, socks4a, socks5 or socks5h",
+            of.name
+        ))
+    };
+    let plain = Proxy::new(&of.address).map_err(bad)?;
+    let mut proxy = Proxy::builder(plain.protocol())
+        .host(plain.host())
+        .port(plain.port());
+    if let Some(name) = plain.username() {
+        proxy = proxy.username(name);
+    }
+    if let Some(password) = plain.password() {
+        proxy = proxy.password(password);
+    }
+    for host in without {
+        let host = match host.strip_prefix('*').unwrap_or(host) {
+            "" => "*",
+            host => host.trim_start_matches('.'),
+        };
+        proxy = proxy.no_proxy(host).no_proxy(&format!(".{host}"));
+    }
+    proxy.build().map_err(bad)
 }
 
 /// Where a redirect leads.
@@ -408,6 +469,67 @@ mod tests {
         ] {
             assert_ne!(of("https://hub/"), of(other), "{other}");
         }
+    }
+
+    #[test]
+    fn the_endpoint_is_an_address_and_holds_no_secret() {
+        assert_eq!(home("http://mirror:81/hf").unwrap().port, 81);
+        for bad in [
+            "mirror",
+            "ftp://mirror",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "http://host?x",
+            "http://host#x",
+            "https://ann:secret@mirror",
+        ] {
+            let error = home(bad).unwrap_err().to_string();
+            assert!(error.contains("HF_ENDPOINT"), "{bad}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_used_as_it_is_written_or_refused() {
+        let of = |address: &str, without: &[&str]| {
+            let name = "ALL_PROXY".to_owned();
+            let address = address.to_owned();
+            let without: Vec<String> = without.iter().map(|&host| host.to_owned()).collect();
+            proxy(&settings::Proxy { name, address }, &without)
+        };
+        for (address, protocol, host, port) in [
+            ("proxy.site:3128", "HTTP", "proxy.site", 3128),
+            ("http://proxy.site/", "HTTP", "proxy.site", 80),
+            ("socks5h://proxy.site", "SOCKS5h", "proxy.site", 1080),
+        ] {
+            let proxy = of(address, &[]).unwrap();
+            assert_eq!(proxy.protocol().to_string(), protocol);
+            assert_eq!((proxy.host(), proxy.port()), (host, port));
+        }
+        let with_password = of("http://ann:a%40b@proxy.site:1", &[]).unwrap();
+        assert_eq!(with_password.username(), Some("ann"));
+        assert_eq!(with_password.password(), Some("a@b"));
+        for bad in ["ftp://ann:secret@x", "http://", "a b", "http://ann:secret@"] {
+            let error = of(bad, &[]).unwrap_err().to_string();
+            assert!(
+                error.contains("ALL_PROXY") && error.contains("socks5"),
+                "{error}"
+            );
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let without = |without: &[&str], host: &str| {
+            let proxy = of("http://proxy.site", without).unwrap();
+            proxy.is_no_proxy(&format!("https://{host}/x").parse().unwrap())
+        };
+        for host in ["site", "a.site"] {
+            for entry in ["site", ".site", "*.site", "*", "SITE"] {
+                assert!(without(&["other", entry], host), "{entry} {host}");
+            }
+            assert!(!without(&["other", "ite"], host), "{host}");
+        }
+        assert!(without(&["10.*"], "10.1.2.3"));
+        assert!(!without(&[], "site"));
     }
 
     #[test]
