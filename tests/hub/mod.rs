@@ -155,7 +155,9 @@ fn a_model_of_the_hub_answers_as_the_embedded_one_and_is_fetched_once() {
     assert!(ran.out.contains("is here already"), "{}", ran.out);
     assert_eq!(server.asked().len(), asked + 1);
     // A commit cannot have changed.
-    home.run(&["models", "pull", &format!("{ID}@{}", repo.commit)]);
+    let commit = repo.commit.to_uppercase();
+    let ran = home.run(&["models", "pull", &format!("{ID}@{commit}")]);
+    assert!(ran.out.contains("is here already"), "{}", ran.out);
     assert_eq!(server.asked().len(), asked + 1);
 }
 
@@ -176,6 +178,12 @@ fn an_explicit_id_is_fetched_where_it_is_missing_and_said() {
     assert!(error_of(&ran).contains("no revision `v2`"), "{}", ran.err);
     let ran = with(&["--model", "stance-en-small", "--revision", "v2"]);
     assert_eq!(ran.code, 2, "{}", ran.err);
+    let ran = with(&["--model", ID, "--revision", "v1 x"]);
+    assert!(
+        error_of(&ran).contains("`v1 x` is no revision"),
+        "{}",
+        ran.err
+    );
     // Nothing that only looks fetches.
     let asked = server.asked().len();
     for args in [["models", "show", "a/b"], ["models", "verify", "a/b"]] {
@@ -203,6 +211,22 @@ fn a_slip_in_a_folders_name_does_not_go_out_into_the_world() {
     ]);
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert!(server.asked().is_empty());
+}
+
+#[test]
+fn tags_are_what_git_allows_or_the_commit_names_the_model() {
+    let repo = Repo::embedded();
+    let home = Home::new(&Server::of(repo.clone()));
+    let ran = home.run(&["models", "pull", &format!("{ID}@v1+cpu")]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(home.run(&["models", "list"]).out.contains("stance@v1+cpu"));
+    // Another tool fetched it by a tag that is none for us.
+    let refs = home.repo().join("refs");
+    fs::rename(refs.join("v1+cpu"), refs.join("v1=cpu")).unwrap();
+    let list = home.run(&["models", "list"]).out;
+    assert!(list.contains(&format!("{ID}@{}", repo.commit)), "{list}");
+    let ran = home.run(&["models", "verify"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
 }
 
 #[test]

@@ -232,7 +232,7 @@ impl Repo {
         let path = request.path.split('?').next().unwrap();
         let list = format!("/api/models/{}/revision/", self.id);
         if let Some(revision) = path.strip_prefix(&list) {
-            return match revision == "main" || revision == self.commit {
+            return match ["main", "v1%2Bcpu", &self.commit].contains(&revision) {
                 true => Reply::new(200, self.list()),
                 false => Reply::new(404, "").header("x-error-code", "RevisionNotFound"),
             };

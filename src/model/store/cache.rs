@@ -18,7 +18,7 @@ use hf_hub::{Cache as Layout, CacheRepo, Repo, RepoType};
 use walkdir::WalkDir;
 
 use super::checksums::Checksums;
-use super::name::{Id, is_commit, is_part};
+use super::name::{Id, is_commit, is_part, is_revision};
 use super::{Files, MANIFEST, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
@@ -49,10 +49,11 @@ pub struct Cached {
 impl Cached {
     /// The shortest name to ask for it by.
     pub fn id(&self) -> Id {
-        let revision = match self.revisions.iter().find(|r| *r == "main") {
-            Some(main) => main,
-            None => self.revisions.first().unwrap_or(&self.commit),
-        };
+        // Other tools may have fetched what we have no name for.
+        let nameable = |revision: &&String| is_revision(revision) && !is_commit(revision);
+        let main = self.revisions.iter().find(|r| *r == "main");
+        let revision = main.or_else(|| self.revisions.iter().find(nameable));
+        let revision = revision.unwrap_or(&self.commit);
         Id {
             repo: self.repo.clone(),
             revision: revision.clone(),

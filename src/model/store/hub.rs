@@ -208,7 +208,7 @@ impl Hub {
 
     /// The commit that a revision is now, and its files.
     fn list(&self, id: &Id, watch: &mut dyn FnMut(Event<'_>)) -> Result<Listing> {
-        let revision = id.revision.replace('/', "%2F");
+        let revision = escaped(&id.revision);
         let address = format!(
             "{}/api/models/{}/revision/{revision}?blobs=true",
             self.endpoint, id.repo
@@ -268,7 +268,7 @@ impl Hub {
     }
 }
 
-/// A file name as a part of an address.
+/// A name as one part of an address.
 fn escaped(name: &str) -> String {
     let mut out = String::new();
     for byte in name.bytes() {
