@@ -214,6 +214,21 @@ fn a_slip_in_a_folders_name_does_not_go_out_into_the_world() {
 }
 
 #[test]
+fn a_folder_here_of_a_models_name_does_not_stand_in_its_way() {
+    let repo = Repo::embedded();
+    let home = Home::new(&Server::of(repo.clone()));
+    let here = TempDir::new().unwrap();
+    fs::create_dir_all(here.path().join(ID)).unwrap();
+    let run = |args: &[&str]| Ran::of(home.command(args).current_dir(here.path()));
+    let ran = run(&["models", "pull", ID]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let advice = format!("--model {ID}@{}", repo.commit);
+    assert!(ran.out.contains(&advice), "{}", ran.out);
+    let ran = run(&["models", "verify"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
 fn tags_are_what_git_allows_or_the_commit_names_the_model() {
     let repo = Repo::embedded();
     let home = Home::new(&Server::of(repo.clone()));
@@ -689,6 +704,17 @@ fn a_damaged_file_is_refused_by_name_and_pulled_again() {
         assert_eq!(ran.code, 0, "{}", ran.err);
         assert_eq!(home.run(&args).code, 0, "{name}");
     }
+    // Without a record too a manifest that is none is named, with what to do.
+    fs::remove_dir_all(home.repo().join("checksums")).unwrap();
+    let manifest = home.snapshot(&repo).join("manifest.toml");
+    let good = fs::read(&manifest).unwrap();
+    fs::write(&manifest, "schema = ").unwrap();
+    let ran = home.run(&args);
+    let said = error_of(&ran);
+    let folder = home.snapshot(&repo).display().to_string();
+    assert!(said.contains(&folder), "{said}");
+    assert!(said.contains("tidings models pull"), "{said}");
+    fs::write(&manifest, good).unwrap();
     // A file that is gone is fetched alone.
     fs::remove_file(home.snapshot(&repo).join("config.json")).unwrap();
     let asked = server.asked().len();

@@ -101,20 +101,23 @@ impl Hub {
         }
         // A commit never changes: nothing to ask if it is here.
         let before = cache.commit(id);
-        let pulled = |commit: &str, already| Pulled {
+        let pulled = |commit: &str, already, files| Pulled {
             id: id.clone(),
             commit: commit.to_owned(),
             before,
             already,
+            files,
         };
-        if is_commit(&id.revision) && cache.open(id).is_ok() {
-            return Ok(pulled(&id.revision, true));
+        if is_commit(&id.revision)
+            && let Ok(files) = cache.open(id)
+        {
+            return Ok(pulled(&id.revision, true, files));
         }
         let listing = self.list(id, watch)?;
         let commit = listing.sha.to_ascii_lowercase();
-        if cache.open(&id.at(&commit)).is_ok() {
+        if let Ok(files) = cache.open(&id.at(&commit)) {
             stand_for(cache, id, &commit)?;
-            return Ok(pulled(&commit, true));
+            return Ok(pulled(&commit, true, files));
         }
         let files: HashMap<&str, &Sibling> = listing
             .siblings
@@ -151,7 +154,8 @@ impl Hub {
             self.file(&fill, id, &commit, file, (name, sum), watch)?;
         }
         fill.finish(&manifest, sum)?;
-        Ok(pulled(&commit, false))
+        let files = cache.open(&id.at(&commit))?;
+        Ok(pulled(&commit, false, files))
     }
 
     /// Brings one file, unless its content is here.

@@ -86,7 +86,7 @@ pub enum Event<'a> {
 }
 
 /// What a fetch brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Pulled {
     /// The name that it can be opened by.
     pub id: Id,
@@ -96,6 +96,8 @@ pub struct Pulled {
     pub before: Option<String>,
     /// Whether it was all in the cache already.
     pub already: bool,
+    /// Its files.
+    pub files: Files,
 }
 
 impl Files {
@@ -112,7 +114,7 @@ impl Files {
                         "no model in the folder {name}: it has no {MANIFEST} (`tidings models list` shows what there is)"
                     )));
                 }
-                let files = from_folder(&folder)?;
+                let files = from_folder(&folder, read_manifest(&folder)?)?;
                 files.verify()?;
                 Ok(files)
             }
@@ -193,20 +195,23 @@ fn embedded() -> Result<Files> {
     )))
 }
 
-fn from_folder(folder: &Path) -> Result<Files> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read(&path)
-            .map_err(|source| Error::Model(format!("cannot read {}: {source}", path.display())))
-    };
-    let manifest = Manifest::parse(&String::from_utf8_lossy(&read(MANIFEST)?))?;
+fn from_folder(folder: &Path, manifest: Manifest) -> Result<Files> {
+    let bytes = |name: &str| read(&folder.join(name)).map(Cow::Owned);
     Ok(Files {
         folder: Some(folder.to_owned()),
-        config: Cow::Owned(read(&manifest.config)?),
-        tokenizer: Cow::Owned(read(&manifest.tokenizer)?),
-        weights: Cow::Owned(read(&manifest.weights)?),
+        config: bytes(&manifest.config)?,
+        tokenizer: bytes(&manifest.tokenizer)?,
+        weights: bytes(&manifest.weights)?,
         manifest,
     })
+}
+
+fn read_manifest(folder: &Path) -> Result<Manifest> {
+    Manifest::parse(&String::from_utf8_lossy(&read(&folder.join(MANIFEST))?))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|e| Error::Model(format!("cannot read {}: {e}", path.display())))
 }
 
 #[cfg(test)]

