@@ -84,14 +84,9 @@ pub fn present(model: &str, quiet: bool) -> Result<()> {
 }
 
 fn hub(id: &Id, settings: &Settings, quiet: bool) -> Result<Pulled> {
-    let hub = Hub::new(settings)?;
     let mut bar = Progress::new(quiet);
-    if !settings.offline {
-        bar.say(&format!("fetching {id} from {}", settings.endpoint));
-    }
-    hub.pull(id, &Cache::new(&settings.cache), &mut |event| {
-        bar.show(event);
-    })
+    let cache = Cache::new(&settings.cache);
+    Hub::new(settings).pull(id, &cache, &mut |event| bar.show(event))
 }
 
 /// A size, for people.
@@ -125,6 +120,9 @@ impl Progress {
 
     fn show(&mut self, event: Event<'_>) {
         match event {
+            Event::Asking { id, endpoint } => {
+                self.say(&format!("fetching {id} from {}", plain(endpoint)));
+            }
             Event::Waiting => self.say("another process is fetching it: waiting"),
             Event::File { name, bytes } => self.begin(name, bytes),
             Event::Here(bytes) => self.bar.set_position(bytes),

@@ -65,12 +65,10 @@ impl Home {
     fn pull(&self, watch: &mut dyn FnMut(Event<'_>)) -> tidings::Result<Pulled> {
         let mut settings = Settings::at(self.folder.path().join("hub"));
         settings.endpoint.clone_from(&self.endpoint);
-        let (patience, pause) = (Duration::from_millis(300), Duration::from_millis(1));
-        Hub::with_patience(&settings, patience, Some(pause))?.pull(
-            &Id::parse(ID)?,
-            &self.cache(),
-            watch,
-        )
+        let mut hub = Hub::new(&settings);
+        hub.patience = Duration::from_millis(300);
+        hub.pause = Duration::from_millis(1);
+        hub.pull(&Id::parse(ID)?, &self.cache(), watch)
     }
 
     /// Fetches, which fails, and gives what it says.
@@ -265,6 +263,10 @@ fn offline_is_offline() {
     let args = ["classify", "wire", "--model", ID, "--engine", "fake"];
     assert_eq!(offline(&args).code, 0);
     assert!(error_of(&offline(&["models", "pull", ID])).contains("OFFLINE"));
+    // A commit that is here cannot have changed.
+    let at = format!("{ID}@{}", Repo::small().commit);
+    let ran = offline(&["models", "pull", &at]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(server.asked().len(), asked);
 }
 
@@ -502,8 +504,25 @@ fn refusals_say_what_to_do() {
     );
     let ran = home_without_server().run(&["models", "pull", "no-owner"]);
     assert!(error_of(&ran).contains("org/no-owner"), "{}", ran.err);
+    assert!(!ran.err.contains("fetching"), "{}", ran.err);
     let ran = home_without_server().run(&["models", "pull", "a/../b"]);
     assert!(error_of(&ran).contains("no hub id"), "{}", ran.err);
+}
+
+#[test]
+fn who_refused_is_said() {
+    // The hub knows the model; the store that it sends to refuses.
+    let store = Server::start(|_, _| Reply::new(403, ""));
+    let elsewhere = store.url.replace("127.0.0.1", "localhost");
+    let repo = Repo::small();
+    let hub = Server::start(move |request, _| match request.path == weights(&repo) {
+        true => Reply::redirect(format!("{elsewhere}/x")),
+        false => repo.answer(request),
+    });
+    let said = Home::new(&hub).fails();
+    assert!(said.contains("sends us to localhost for it"), "{said}");
+    assert!(said.contains("answers 403"), "{said}");
+    assert!(!said.contains("terms"), "{said}");
 }
 
 /// Nobody listens there.

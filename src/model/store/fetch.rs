@@ -25,6 +25,8 @@ type Response = ureq::http::Response<Body>;
 
 /// Redirects that are followed in a row.
 const REDIRECTS: usize = 10;
+/// Tries in a row that may fail without progress.
+const TRIES: u32 = 5;
 /// A longer pause than this a server cannot ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// New bytes that make a broken try no failure.
@@ -35,14 +37,33 @@ const UNSAID: u64 = 1 << 30;
 /// Why something cannot be fetched.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The server's answer, with the hub's own word for it.
-    Status(u16, Option<String>),
+    /// A server's answer.
+    Status {
+        /// The number.
+        status: u16,
+        /// The hub's own word for it.
+        code: Option<String>,
+        /// Who gave it, if a redirect led away from the endpoint.
+        elsewhere: Option<String>,
+    },
+    /// Anything else, in words.
+    Other(String),
+    /// The file cannot be written.
+    Disk(PathBuf, io::Error),
+}
+
+/// What goes wrong in one try.
+enum Trouble {
     /// It may work in a while; perhaps the server says when.
     Passing(String, Option<Duration>),
     /// It will not.
-    Final(String),
-    /// The file cannot be written.
-    Disk(PathBuf, io::Error),
+    Lasting(Failure),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Lasting(failure)
+    }
 }
 
 /// A client of one endpoint.
@@ -54,15 +75,13 @@ pub(super) struct Client {
     http_proxy: Option<Proxy>,
     token: Option<String>,
     patience: Duration,
-    /// Tries in a row that may fail without progress.
-    pub tries: u32,
-    /// The first pause; each further one is twice as long.
-    pub pause: Duration,
+    pause: Duration,
 }
 
 impl Client {
-    /// A client that knows the settings' token, certificates and proxies.
-    pub fn new(settings: &Settings, patience: Duration) -> Result<Self> {
+    /// A client that knows the settings' token, certificates and proxies. `pause` is the first one between two tries; each further one
+    /// is twice as long.
+    pub fn new(settings: &Settings, patience: Duration, pause: Duration) -> Result<Self> {
         let home = home(&settings.endpoint)?;
         let proxy = |of: &Option<_>| {
             let of = of.as_ref().map(|of| proxy(of, &settings.no_proxy));
@@ -89,8 +108,7 @@ impl Client {
             http_proxy: proxy(&settings.http_proxy)?,
             token: settings.token()?,
             patience,
-            tries: 5,
-            pause: Duration::from_millis(500),
+            pause,
         })
     }
 
@@ -113,11 +131,12 @@ impl Client {
                 body.read_to_vec().map_err(failure)
             });
             match answer {
-                Err(Failure::Passing(why, after)) => {
+                Ok(bytes) => return Ok(bytes),
+                Err(Trouble::Lasting(failure)) => return Err(failure),
+                Err(Trouble::Passing(why, after)) => {
                     failed += 1;
                     self.wait(failed, why, after, watch)?;
                 }
-                answer => return answer,
             }
         }
     }
@@ -134,7 +153,9 @@ impl Client {
         let (mut most, mut failed) = (length(path), 0);
         loop {
             match self.part(url, path, bytes, watch) {
-                Err(Failure::Passing(why, after)) => {
+                Ok(()) => return Ok(resumed),
+                Err(Trouble::Lasting(failure)) => return Err(failure),
+                Err(Trouble::Passing(why, after)) => {
                     let here = length(path);
                     if here >= most.saturating_add(PROGRESS) {
                         (most, failed) = (here, 0);
@@ -142,7 +163,6 @@ impl Client {
                     failed += 1;
                     self.wait(failed, why, after, watch)?;
                 }
-                ended => return ended.map(|()| resumed),
             }
         }
     }
@@ -154,7 +174,7 @@ impl Client {
         path: &Path,
         bytes: Option<u64>,
         watch: &mut dyn FnMut(Event<'_>),
-    ) -> std::result::Result<(), Failure> {
+    ) -> std::result::Result<(), Trouble> {
         let disk = |e| Failure::Disk(path.to_owned(), e);
         let mut here = length(path);
         if bytes == Some(here) {
@@ -165,30 +185,29 @@ impl Client {
         }
         let mut response = match self.send(url, Some(here)) {
             // What is here is not the beginning of that file.
-            Err(Failure::Status(416, _)) if here > 0 => {
+            Err(Trouble::Lasting(Failure::Status { status: 416, .. })) if here > 0 => {
                 fs::remove_file(path).map_err(disk)?;
                 let why = "it has less than is here".to_owned();
-                return Err(Failure::Passing(why, None));
+                return Err(Trouble::Passing(why, None));
             }
             answer => answer?,
         };
         let (start, total) = match response.status().as_u16() {
             206 => content_range(response.headers())
-                .ok_or_else(|| Failure::Final("its answer has no usable range".to_owned()))?,
+                .ok_or_else(|| Failure::Other("its answer has no usable range".to_owned()))?,
             // The whole file, whatever was asked for.
             _ => (0, number(response.headers(), CONTENT_LENGTH.as_str())),
         };
         if start != here && start != 0 {
-            return Err(Failure::Final(format!(
-                "it sends the file from byte {start} where byte {here} was asked for"
-            )));
+            let what =
+                format!("it sends the file from byte {start} where byte {here} was asked for");
+            return Err(Failure::Other(what).into());
         }
         if let (Some(said), Some(total)) = (bytes, total)
             && said != total
         {
-            return Err(Failure::Final(format!(
-                "it sends {total} bytes, its own list says {said}"
-            )));
+            let what = format!("it sends {total} bytes, its own list says {said}");
+            return Err(Failure::Other(what).into());
         }
         let total = total.or(bytes);
         let mut here = start;
@@ -203,24 +222,24 @@ impl Client {
                 Ok(0) => break,
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(Failure::Passing(format!("broken off: {e}"), None)),
+                Err(e) => return Err(Trouble::Passing(format!("broken off: {e}"), None)),
             };
             here += n as u64;
             if here > total.unwrap_or(UNSAID) {
-                return Err(Failure::Final("it sends more than it said".to_owned()));
+                return Err(Failure::Other("it sends more than it said".to_owned()).into());
             }
             file.write_all(&buffer[..n]).map_err(disk)?;
         }
         if let Some(total) = total.filter(|total| here < *total) {
             let why = format!("broken off at {here} of {total} bytes");
-            return Err(Failure::Passing(why, None));
+            return Err(Trouble::Passing(why, None));
         }
-        file.sync_all().map_err(disk)
+        Ok(file.sync_all().map_err(disk)?)
     }
 
     /// Sends one request, and follows where it leads: for a file from some byte on, or for a short answer, which has to be here soon.
-    fn send(&self, url: &str, from: Option<u64>) -> std::result::Result<Response, Failure> {
-        let bad = |_| Failure::Final(format!("`{url}` is no address"));
+    fn send(&self, url: &str, from: Option<u64>) -> std::result::Result<Response, Trouble> {
+        let bad = |_| Failure::Other(format!("`{url}` is no address"));
         let mut at: Uri = url.parse().map_err(bad)?;
         for _ in 0..=REDIRECTS {
             // What is compressed under way has no length that could be held to.
@@ -237,9 +256,11 @@ impl Client {
             if let Some(from) = from.filter(|from| *from > 0) {
                 request = request.header(RANGE, format!("bytes={from}-"));
             }
-            if let Some(token) = &self.token
-                && Origin::of(&at).as_ref() == Some(&self.home)
-            {
+            let elsewhere = match Origin::of(&at) {
+                Some(origin) if origin == self.home => None,
+                _ => Some(at.host().unwrap_or_default().to_owned()),
+            };
+            if let (Some(token), None) = (&self.token, &elsewhere) {
                 request = request.header(AUTHORIZATION, format!("Bearer {token}"));
             }
             let response = request.call().map_err(failure)?;
@@ -249,15 +270,22 @@ impl Client {
                 301 | 302 | 303 | 307 | 308 => at = redirected(&at, headers)?,
                 status @ (408 | 429 | 500..) => {
                     let after = number(headers, RETRY_AFTER.as_str()).map(Duration::from_secs);
-                    return Err(Failure::Passing(format!("it answers {status}"), after));
+                    let who = elsewhere.as_deref().unwrap_or("it");
+                    return Err(Trouble::Passing(format!("{who} answers {status}"), after));
                 }
                 status => {
                     let code = headers.get("x-error-code").and_then(|c| c.to_str().ok());
-                    return Err(Failure::Status(status, code.map(str::to_owned)));
+                    let code = code.map(str::to_owned);
+                    let failure = Failure::Status {
+                        status,
+                        code,
+                        elsewhere,
+                    };
+                    return Err(failure.into());
                 }
             }
         }
-        Err(Failure::Final("it redirects without end".to_owned()))
+        Err(Failure::Other("it redirects without end".to_owned()).into())
     }
 
     /// Waits before the next try, or gives up.
@@ -268,8 +296,8 @@ impl Client {
         after: Option<Duration>,
         watch: &mut dyn FnMut(Event<'_>),
     ) -> std::result::Result<(), Failure> {
-        if failed >= self.tries {
-            return Err(Failure::Final(format!("{why} ({} tries)", self.tries)));
+        if failed >= TRIES {
+            return Err(Failure::Other(format!("{why} ({TRIES} tries)")));
         }
         let pause = self.pause * 2_u32.saturating_pow(failed - 1);
         let wait = after.unwrap_or(pause).max(pause).min(LONGEST_PAUSE);
@@ -349,7 +377,7 @@ fn proxy(of: &settings::Proxy, without: &[String]) -> Result<Proxy> {
 
 /// Where a redirect leads.
 fn redirected(from: &Uri, headers: &HeaderMap) -> std::result::Result<Uri, Failure> {
-    let nowhere = || Failure::Final("it redirects to no address".to_owned());
+    let nowhere = || Failure::Other("it redirects to no address".to_owned());
     let location = headers.get(LOCATION).and_then(|l| l.to_str().ok());
     let location = location.ok_or_else(nowhere)?;
     let scheme = from.scheme_str().unwrap_or_default();
@@ -362,7 +390,7 @@ fn redirected(from: &Uri, headers: &HeaderMap) -> std::result::Result<Uri, Failu
     let to: Uri = whole.parse().map_err(|_| nowhere())?;
     match (to.scheme_str(), scheme) {
         (Some("https"), _) | (Some("http"), "http") if to.host().is_some() => Ok(to),
-        (Some("http"), _) => Err(Failure::Final(
+        (Some("http"), _) => Err(Failure::Other(
             "it redirects from https to http, which nobody protects".to_owned(),
         )),
         _ => Err(nowhere()),
@@ -386,20 +414,21 @@ fn length(path: &Path) -> u64 {
 }
 
 /// Whether an error may pass.
-fn failure(error: ureq::Error) -> Failure {
+fn failure(error: ureq::Error) -> Trouble {
     use ureq::Error as E;
     let text = error.to_string();
     // A wrong certificate comes as invalid data of the connection.
     let invalid = |e: &io::Error| e.kind() == io::ErrorKind::InvalidData;
-    match error {
-        E::Io(e) if invalid(&e) => Failure::Final(certificate_hint(text)),
-        E::Tls(_) | E::Rustls(_) => Failure::Final(certificate_hint(text)),
+    let lasting = match error {
+        E::Io(e) if invalid(&e) => certificate_hint(text),
+        E::Tls(_) | E::Rustls(_) => certificate_hint(text),
         E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::Protocol(_) => {
-            Failure::Passing(text, None)
+            return Trouble::Passing(text, None);
         }
-        E::HostNotFound => Failure::Final("no such host, or no network".to_owned()),
-        _ => Failure::Final(text),
-    }
+        E::HostNotFound => "no such host, or no network".to_owned(),
+        _ => text,
+    };
+    Trouble::Lasting(Failure::Other(lasting))
 }
 
 fn certificate_hint(text: String) -> String {

@@ -58,6 +58,13 @@ pub struct Files {
 /// What happens while a model is fetched, for whoever watches.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
+    /// The hub is asked for a model.
+    Asking {
+        /// Which.
+        id: &'a Id,
+        /// Where.
+        endpoint: &'a str,
+    },
     /// Another process changes the same model; this one waits for it.
     Waiting,
     /// A file begins to come.
