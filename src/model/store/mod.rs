@@ -25,6 +25,7 @@ pub mod package;
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -167,6 +168,22 @@ impl Files {
             (&manifest.weights, &*self.weights),
         ]
     }
+}
+
+/// Puts a file at `path` at once: whoever reads it finds the old one or the new one, whole. It grows in `beside`, on the same disk.
+fn replace(path: &Path, bytes: &[u8], beside: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut growing = tempfile::Builder::new();
+    // The cache is shared: what may read its other files may read this one.
+    #[cfg(unix)]
+    growing.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = growing.tempfile_in(beside)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// SHA-256 in hexadecimal.
