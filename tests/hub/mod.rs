@@ -227,6 +227,41 @@ fn a_folder_here_of_a_models_name_does_not_stand_in_its_way() {
 }
 
 #[test]
+fn a_first_fetch_that_fails_leaves_nothing_that_cannot_be_removed() {
+    let mut repo = Repo::small();
+    repo.files
+        .insert("manifest.toml".to_owned(), b"schema = 9".to_vec());
+    let home = Home::new(&Server::of(repo));
+    assert!(home.fails().contains("manifest.toml"));
+    assert!(!home.repo().exists());
+    // Once the manifest is here the rest belongs to it.
+    let mut repo = Repo::small();
+    repo.files.remove("tokenizer.json");
+    let home = Home::new(&Server::of(repo));
+    assert!(home.fails().contains("lacks tokenizer.json"));
+    let ran = home.run(&["models", "remove", ID, "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!home.repo().exists());
+}
+
+#[test]
+fn a_branch_below_another_is_refused_in_words() {
+    let repo = Repo::small();
+    let home = Home::new(&Server::of(repo.clone()));
+    home.run(&["models", "pull", ID]);
+    let refs = home.repo().join("refs");
+    fs::create_dir(refs.join("v1+cpu")).unwrap();
+    fs::write(refs.join("v1+cpu/x"), &repo.commit).unwrap();
+    let ran = home.run(&["models", "pull", &format!("{ID}@v1+cpu")]);
+    let said = error_of(&ran);
+    assert!(said.contains(&format!("here as {ID}@c0ffee")), "{said}");
+    assert!(said.contains("models remove"), "{said}");
+    // Nothing of the try is left.
+    let names: Vec<_> = fs::read_dir(home.repo()).unwrap().collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+}
+
+#[test]
 fn tags_are_what_git_allows_or_the_commit_names_the_model() {
     let repo = Repo::embedded();
     let home = Home::new(&Server::of(repo.clone()));

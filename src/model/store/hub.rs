@@ -139,10 +139,7 @@ impl Hub {
         )?;
         let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes))
             .map_err(|e| Error::Model(format!("`{id}`: {e}")))?;
-        let sum = sha256(&bytes);
-        fill.hold(&manifest, &sum)?;
-        fill.keep(&sum, &bytes)?;
-        fill.link(MANIFEST, &sum)?;
+        fill.manifest(&manifest, &bytes)?;
         watch(Event::Checked);
         for (name, sum) in manifest.files() {
             let Some(file) = files.get(name) else {
@@ -152,7 +149,7 @@ impl Hub {
             };
             fetch.file(&fill, &commit, file, (name, sum), watch)?;
         }
-        fill.finish(&manifest, sum)?;
+        fill.finish(&manifest, sha256(&bytes))?;
         let files = cache.open(&id.at(&commit))?;
         Ok(pulled(&commit, false, files))
     }
