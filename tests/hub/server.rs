@@ -174,8 +174,6 @@ pub struct Repo {
     pub id: String,
     pub commit: String,
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Names that the list has besides.
-    pub also: Vec<String>,
 }
 
 impl Repo {
@@ -210,7 +208,6 @@ impl Repo {
             id: "tidings-test/stance".to_owned(),
             commit: "c0ffee".to_owned() + &"0".repeat(34),
             files: BTreeMap::new(),
-            also: Vec::new(),
         };
         for (name, bytes) in files {
             repo.files.insert(name.to_owned(), bytes);
@@ -248,7 +245,7 @@ impl Repo {
     }
 
     fn list(&self) -> Vec<u8> {
-        let mut siblings: Vec<_> = self
+        let siblings: Vec<_> = self
             .files
             .iter()
             .map(|(name, bytes)| {
@@ -262,7 +259,6 @@ impl Repo {
                 })
             })
             .collect();
-        siblings.extend(self.also.iter().map(|name| json!({"rfilename": name})));
         json!({"id": self.id, "sha": self.commit, "siblings": siblings})
             .to_string()
             .into_bytes()

@@ -562,6 +562,29 @@ mod tests {
     }
 
     #[test]
+    fn certificates_are_read_or_the_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site.pem");
+        let block = |kind: &str| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
+        let says = || certificates(&path).unwrap_err().to_string();
+        assert!(says().contains("site.pem"), "{}", says());
+        for none in ["", "hello\n", &block("PRIVATE KEY")] {
+            fs::write(&path, none).unwrap();
+            assert!(
+                says().contains("holds no certificate"),
+                "{none}: {}",
+                says()
+            );
+        }
+        let one = block("PRIVATE KEY") + &block("CERTIFICATE");
+        fs::write(&path, one).unwrap();
+        match certificates(&path).unwrap() {
+            RootCerts::Specific(found) => assert_eq!(found.len(), 1),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
     fn ranges_are_read_or_not_believed() {
         let range = |text: &str| {
             let mut headers = HeaderMap::new();
