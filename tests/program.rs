@@ -23,6 +23,12 @@ impl Ran {
         }
     }
 
+    /// What it said, having ended for want of a model.
+    pub fn refused(&self) -> &str {
+        assert_eq!(self.code, 3, "{}{}", self.out, self.err);
+        &self.err
+    }
+
     /// The JSON that it printed, having succeeded.
     pub fn json(&self) -> Value {
         assert_eq!(self.code, 0, "{}", self.err);

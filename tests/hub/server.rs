@@ -136,6 +136,21 @@ impl Server {
         Self::start(move |request, _| repo.answer(request))
     }
 
+    /// Serves `repo`, and lets `spoil` change the answer when the weights are asked for; it is given how many requests came before.
+    pub fn spoiling(
+        repo: &Repo,
+        spoil: impl Fn(&Request, usize, &mut Reply) + Send + Sync + 'static,
+    ) -> Self {
+        let repo = repo.clone();
+        Self::start(move |request, before| {
+            let mut reply = repo.answer(request);
+            if request.path == repo.path() {
+                spoil(request, before, &mut reply);
+            }
+            reply
+        })
+    }
+
     /// What it was asked so far.
     pub fn asked(&self) -> Vec<Request> {
         self.asked.lock().unwrap().clone()
@@ -222,6 +237,16 @@ impl Repo {
         let manifest = manifest("small-test", &sum);
         self.files
             .insert("manifest.toml".to_owned(), manifest.into_bytes());
+    }
+
+    /// Its weights.
+    pub fn weights(&self) -> &[u8] {
+        &self.files["model.safetensors"]
+    }
+
+    /// Where they are on the server.
+    pub fn path(&self) -> String {
+        format!("/{}/resolve/{}/model.safetensors", self.id, self.commit)
     }
 
     /// Answers as the hub does.
