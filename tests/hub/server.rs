@@ -107,24 +107,20 @@ impl Server {
                 let (notes, answer) = (notes.clone(), answer.clone());
                 thread::spawn(move || {
                     let mut stream = stream.unwrap();
-                    let note = |request: &Request| {
-                        let mut notes = notes.lock().unwrap();
-                        notes.push(request.clone());
-                        notes.len() - 1
-                    };
-                    let Some(mut request) = read(&stream) else {
-                        return;
-                    };
-                    let mut before = note(&request);
-                    // As a proxy, it is itself what lies behind the tunnel.
-                    if request.method == "CONNECT" {
-                        stream.write_all(b"HTTP/1.1 200 X\r\n\r\n").ok();
-                        let Some(inner) = read(&stream) else { return };
-                        request = inner;
-                        before = note(&request);
+                    while let Some(request) = read(&stream) {
+                        let before = {
+                            let mut notes = notes.lock().unwrap();
+                            notes.push(request.clone());
+                            notes.len() - 1
+                        };
+                        let reply = answer(&request, before);
+                        // The other side may have left.
+                        reply.write(&mut stream).ok();
+                        // As a proxy, it is itself what lies behind the tunnel.
+                        if request.method != "CONNECT" || reply.status != 200 {
+                            return;
+                        }
                     }
-                    // The other side may have left.
-                    answer(&request, before).write(&mut stream).ok();
                 });
             }
         });
@@ -251,6 +247,9 @@ impl Repo {
 
     /// Answers as the hub does.
     pub fn answer(&self, request: &Request) -> Reply {
+        if request.method == "CONNECT" {
+            return Reply::new(200, "");
+        }
         let path = request.path.split('?').next().unwrap();
         let list = format!("/api/models/{}/revision/", self.id);
         if let Some(revision) = path.strip_prefix(&list) {

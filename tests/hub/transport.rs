@@ -226,6 +226,14 @@ fn a_proxy_is_taken_for_its_own_scheme_and_never_left_out() {
         assert_eq!(ran.code, 0, "{}", ran.err);
         assert!(proxy.asked().is_empty() && hub.asked().len() > asked);
     }
+    // What may be the proxy's fault is said to be.
+    let refuses = Server::start(|_, _| Reply::new(407, ""));
+    let ran = pull(&[("HTTP_PROXY", &refuses.url)]);
+    let said = ran.refused();
+    assert!(
+        said.contains("through the proxy that HTTP_PROXY names"),
+        "{said}"
+    );
     let asked = hub.asked().len();
     let with = [
         ("ALL_PROXY", "http://127.0.0.1:9"),

@@ -15,9 +15,9 @@ Environment:
   HF_TOKEN                 for models that are not public (else the token file of the hub's tools)
   HF_ENDPOINT              a mirror of the hub
   SSL_CERT_FILE            certificates to trust, where a mirror's own are not known
-  HTTPS_PROXY, HTTP_PROXY  the proxy for addresses of that kind (else ALL_PROXY), http, https or socks;
+  HTTPS_PROXY, HTTP_PROXY  the proxy for addresses of that kind, else ALL_PROXY (http, https, socks);
                            one that cannot be used is an error, never passed by
-  NO_PROXY                 hosts, with their subdomains, that need none";
+  NO_PROXY                 hosts that are asked without it, with their subdomains";
 
 const PULL_HELP: &str = "\
 What came is checked against the manifest, and its checksums are recorded: from then on the model

@@ -66,13 +66,25 @@ impl From<Failure> for Trouble {
     }
 }
 
+impl Trouble {
+    /// It may be the proxy's that the variable names.
+    fn through(self, name: &str) -> Self {
+        let text = |why| format!("{why}, through the proxy that {name} names");
+        match self {
+            Self::Passing(why, after) => Self::Passing(text(why), after),
+            Self::Lasting(Failure::Other(why)) => Self::Lasting(Failure::Other(text(why))),
+            lasting => lasting,
+        }
+    }
+}
+
 /// A client of one endpoint.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     agent: Agent,
     home: Origin,
-    https_proxy: Option<Proxy>,
-    http_proxy: Option<Proxy>,
+    https_proxy: Option<Via>,
+    http_proxy: Option<Via>,
     token: Option<String>,
     patience: Duration,
     pause: Duration,
@@ -84,7 +96,7 @@ impl Client {
     pub fn new(settings: &Settings, patience: Duration, pause: Duration) -> Result<Self> {
         let home = home(&settings.endpoint)?;
         let proxy = |of: &Option<_>| {
-            let of = of.as_ref().map(|of| proxy(of, &settings.no_proxy));
+            let of = of.as_ref().map(|of| via(of, &settings.no_proxy));
             of.transpose()
         };
         let mut tls = TlsConfig::builder();
@@ -244,11 +256,12 @@ impl Client {
         for _ in 0..=REDIRECTS {
             // What is compressed under way has no length that could be held to.
             let request = self.agent.get(&at).header(ACCEPT_ENCODING, "identity");
-            let proxy = match at.scheme_str() {
+            let via = match at.scheme_str() {
                 Some("https") => &self.https_proxy,
                 _ => &self.http_proxy,
             };
-            let config = request.config().proxy(proxy.clone());
+            let via = via.as_ref().filter(|via| !via.proxy.is_no_proxy(&at));
+            let config = request.config().proxy(via.map(|via| via.proxy.clone()));
             let mut request = match from {
                 None => config.timeout_recv_body(Some(self.patience)).build(),
                 Some(_) => config.build(),
@@ -263,7 +276,13 @@ impl Client {
             if let (Some(token), None) = (&self.token, &elsewhere) {
                 request = request.header(AUTHORIZATION, format!("Bearer {token}"));
             }
-            let response = request.call().map_err(failure)?;
+            let response = request.call().map_err(|e| {
+                let trouble = failure(e);
+                match via {
+                    Some(via) => trouble.through(&via.name),
+                    None => trouble,
+                }
+            })?;
             let headers = response.headers();
             match response.status().as_u16() {
                 200 | 206 => return Ok(response),
@@ -307,6 +326,13 @@ impl Client {
     }
 }
 
+/// A proxy, and the variable that names it.
+#[derive(Debug, Clone)]
+struct Via {
+    name: String,
+    proxy: Proxy,
+}
+
 /// What a token may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Origin {
@@ -348,7 +374,7 @@ fn home(endpoint: &str) -> Result<Origin> {
 }
 
 /// A proxy, and the hosts that are asked without it. A host means its subdomains too, as curl and Python understand it.
-fn proxy(of: &settings::Proxy, without: &[String]) -> Result<Proxy> {
+fn via(of: &settings::Proxy, without: &[String]) -> Result<Via> {
     let bad = |_| {
         Error::Model(format!(
             "{} is no proxy's address: one looks like http://proxy.example:3128, and begins with http, https, socks4, socks4a, socks5 or socks5h",
@@ -372,7 +398,10 @@ fn proxy(of: &settings::Proxy, without: &[String]) -> Result<Proxy> {
         };
         proxy = proxy.no_proxy(host).no_proxy(&format!(".{host}"));
     }
-    proxy.build().map_err(bad)
+    Ok(Via {
+        name: of.name.clone(),
+        proxy: proxy.build().map_err(bad)?,
+    })
 }
 
 /// Where a redirect leads.
@@ -525,7 +554,7 @@ mod tests {
             let name = "ALL_PROXY".to_owned();
             let address = address.to_owned();
             let without: Vec<String> = without.iter().map(|&host| host.to_owned()).collect();
-            proxy(&settings::Proxy { name, address }, &without)
+            via(&settings::Proxy { name, address }, &without).map(|via| via.proxy)
         };
         for (address, protocol, host, port) in [
             ("proxy.site:3128", "HTTP", "proxy.site", 3128),
