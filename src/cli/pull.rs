@@ -1,16 +1,16 @@
 //! Fetching models, and saying so: for `tidings models pull`, and where `--model` names one of the hub that is not in the cache.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tidings::model::store::hub::Hub;
 use tidings::model::store::{Cache, Event, Id, Name, Pulled, Settings, package};
 use tidings::output::plain;
-use tidings::{Error, Files, Result};
+use tidings::{Error, Result};
 
 use super::args::{Pull, PullFrom};
-use super::{Outcome, say};
+use super::{Outcome, print, say};
 
 /// Runs `tidings models pull`.
 pub fn run(args: &Pull) -> Result<Outcome> {
@@ -30,32 +30,34 @@ pub fn run(args: &Pull) -> Result<Outcome> {
             package::pull(Path::new(&args.model), &settings, &mut |e| bar.show(e))?
         }
     };
-    let files = Files::open(&format!("{}@{}", pulled.id.repo, pulled.commit))?;
-    let moved = pulled.before.as_ref().filter(|old| **old != pulled.commit);
-    let text = format!(
-        "{} {}: {}, {} in {}\n{}use it with --model {}\n",
-        pulled.id,
+    let Pulled {
+        id, commit, files, ..
+    } = &pulled;
+    let moved = pulled.before.as_ref().filter(|old| *old != commit);
+    let moved = moved.map(|old| {
+        format!(
+            "it was commit {}, and is {} now; the old one stays as {}@{old}\n",
+            short(old),
+            short(commit),
+            id.repo
+        )
+    });
+    // A folder of that name, here, would be taken instead.
+    let name = match Path::new(&id.to_string()).is_dir() {
+        true => id.at(commit),
+        false => id.clone(),
+    };
+    print(&format!(
+        "{id} {}: {}, {} in {}\n{}use it with --model {name}\n",
         match pulled.already {
             true => "is here already",
             false => "is here now",
         },
         plain(&files.manifest.id()),
         size(files.bytes()),
-        files.folder.unwrap_or_default().display(),
-        match moved {
-            Some(old) => format!(
-                "it was commit {}, and is {} now; the old one stays as {}@{old}\n",
-                short(old),
-                short(&pulled.commit),
-                pulled.id.repo
-            ),
-            None => String::new(),
-        },
-        pulled.id,
-    );
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(Error::Output)?;
-    Ok(Outcome::Done)
+        files.folder.as_deref().unwrap_or(Path::new("")).display(),
+        moved.unwrap_or_default(),
+    ))
 }
 
 /// Fetches the model that `--model` names if it is one of the hub and not in the cache; else asks nobody.
@@ -82,14 +84,9 @@ pub fn present(model: &str, quiet: bool) -> Result<()> {
 }
 
 fn hub(id: &Id, settings: &Settings, quiet: bool) -> Result<Pulled> {
-    let hub = Hub::new(settings)?;
     let mut bar = Progress::new(quiet);
-    if !settings.offline {
-        bar.say(&format!("fetching {id} from {}", settings.endpoint));
-    }
-    hub.pull(id, &Cache::new(&settings.cache), &mut |event| {
-        bar.show(event);
-    })
+    let cache = Cache::new(&settings.cache);
+    Hub::new(settings).pull(id, &cache, &mut |event| bar.show(event))
 }
 
 /// A size, for people.
@@ -123,6 +120,9 @@ impl Progress {
 
     fn show(&mut self, event: Event<'_>) {
         match event {
+            Event::Asking { id, endpoint } => {
+                self.say(&format!("fetching {id} from {}", plain(endpoint)));
+            }
             Event::Waiting => self.say("another process is fetching it: waiting"),
             Event::File { name, bytes } => self.begin(name, bytes),
             Event::Here(bytes) => self.bar.set_position(bytes),

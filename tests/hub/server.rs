@@ -13,6 +13,7 @@ use tidings::model::store::sha256;
 /// What the server is asked.
 #[derive(Debug, Clone)]
 pub struct Request {
+    pub method: String,
     pub path: String,
     headers: Vec<(String, String)>,
 }
@@ -106,14 +107,20 @@ impl Server {
                 let (notes, answer) = (notes.clone(), answer.clone());
                 thread::spawn(move || {
                     let mut stream = stream.unwrap();
-                    let Some(request) = read(&stream) else { return };
-                    let before = {
-                        let mut notes = notes.lock().unwrap();
-                        notes.push(request.clone());
-                        notes.len() - 1
-                    };
-                    // The other side may have left.
-                    answer(&request, before).write(&mut stream).ok();
+                    while let Some(request) = read(&stream) {
+                        let before = {
+                            let mut notes = notes.lock().unwrap();
+                            notes.push(request.clone());
+                            notes.len() - 1
+                        };
+                        let reply = answer(&request, before);
+                        // The other side may have left.
+                        reply.write(&mut stream).ok();
+                        // As a proxy, it is itself what lies behind the tunnel.
+                        if request.method != "CONNECT" || reply.status != 200 {
+                            return;
+                        }
+                    }
                 });
             }
         });
@@ -123,6 +130,21 @@ impl Server {
     /// Serves `repo` and nothing else.
     pub fn of(repo: Repo) -> Self {
         Self::start(move |request, _| repo.answer(request))
+    }
+
+    /// Serves `repo`, and lets `spoil` change the answer when the weights are asked for; it is given how many requests came before.
+    pub fn spoiling(
+        repo: &Repo,
+        spoil: impl Fn(&Request, usize, &mut Reply) + Send + Sync + 'static,
+    ) -> Self {
+        let repo = repo.clone();
+        Self::start(move |request, before| {
+            let mut reply = repo.answer(request);
+            if request.path == repo.path() {
+                spoil(request, before, &mut reply);
+            }
+            reply
+        })
     }
 
     /// What it was asked so far.
@@ -140,7 +162,8 @@ impl Server {
 fn read(stream: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
-    let path = first.split(' ').nth(1)?.to_owned();
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = Vec::new();
     for line in lines {
         let line = line.ok()?;
@@ -149,7 +172,11 @@ fn read(stream: &TcpStream) -> Option<Request> {
         };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    Some(Request { path, headers })
+    Some(Request {
+        method,
+        path,
+        headers,
+    })
 }
 
 /// One model as the hub has it.
@@ -158,8 +185,6 @@ pub struct Repo {
     pub id: String,
     pub commit: String,
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Names that the list has besides.
-    pub also: Vec<String>,
 }
 
 impl Repo {
@@ -194,7 +219,6 @@ impl Repo {
             id: "tidings-test/stance".to_owned(),
             commit: "c0ffee".to_owned() + &"0".repeat(34),
             files: BTreeMap::new(),
-            also: Vec::new(),
         };
         for (name, bytes) in files {
             repo.files.insert(name.to_owned(), bytes);
@@ -211,12 +235,25 @@ impl Repo {
             .insert("manifest.toml".to_owned(), manifest.into_bytes());
     }
 
+    /// Its weights.
+    pub fn weights(&self) -> &[u8] {
+        &self.files["model.safetensors"]
+    }
+
+    /// Where they are on the server.
+    pub fn path(&self) -> String {
+        format!("/{}/resolve/{}/model.safetensors", self.id, self.commit)
+    }
+
     /// Answers as the hub does.
     pub fn answer(&self, request: &Request) -> Reply {
+        if request.method == "CONNECT" {
+            return Reply::new(200, "");
+        }
         let path = request.path.split('?').next().unwrap();
         let list = format!("/api/models/{}/revision/", self.id);
         if let Some(revision) = path.strip_prefix(&list) {
-            return match revision == "main" || revision == self.commit {
+            return match ["main", "v1%2Bcpu", &self.commit].contains(&revision) {
                 true => Reply::new(200, self.list()),
                 false => Reply::new(404, "").header("x-error-code", "RevisionNotFound"),
             };
@@ -232,7 +269,7 @@ impl Repo {
     }
 
     fn list(&self) -> Vec<u8> {
-        let mut siblings: Vec<_> = self
+        let siblings: Vec<_> = self
             .files
             .iter()
             .map(|(name, bytes)| {
@@ -246,7 +283,6 @@ impl Repo {
                 })
             })
             .collect();
-        siblings.extend(self.also.iter().map(|name| json!({"rfilename": name})));
         json!({"id": self.id, "sha": self.commit, "siblings": siblings})
             .to_string()
             .into_bytes()

@@ -15,7 +15,9 @@ Environment:
   HF_TOKEN                 for models that are not public (else the token file of the hub's tools)
   HF_ENDPOINT              a mirror of the hub
   SSL_CERT_FILE            certificates to trust, where a mirror's own are not known
-  HTTPS_PROXY, NO_PROXY    as usual";
+  HTTPS_PROXY, HTTP_PROXY  the proxy for addresses of that kind, else ALL_PROXY (http, https, socks);
+                           one that cannot be used is an error, never passed by
+  NO_PROXY                 hosts that are asked without it, with their subdomains";
 
 const PULL_HELP: &str = "\
 What came is checked against the manifest, and its checksums are recorded: from then on the model
@@ -47,7 +49,7 @@ pub enum Models {
         /// The embedded model, a folder, or a hub id that is in the cache [default: the embedded one and all of the cache]
         model: Option<String>,
     },
-    /// Delete a model with all its revisions from the cache
+    /// Delete a model with all its revisions from the cache, those that other programs fetched too
     Remove {
         /// Its exact name, as `tidings models list` shows it
         model: String,

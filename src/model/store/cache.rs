@@ -10,7 +10,7 @@
 //!
 //! Reading it asks nobody. A model in it is held to its checksums each time it is opened.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +18,8 @@ use hf_hub::{Cache as Layout, CacheRepo, Repo, RepoType};
 use walkdir::WalkDir;
 
 use super::checksums::Checksums;
-use super::name::{Id, is_commit, is_part};
-use super::{Files, MANIFEST, sha256};
+use super::name::{Id, is_commit, is_part, is_revision};
+use super::{Files, MANIFEST, read, read_manifest, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
 
@@ -49,10 +49,11 @@ pub struct Cached {
 impl Cached {
     /// The shortest name to ask for it by.
     pub fn id(&self) -> Id {
-        let revision = match self.revisions.iter().find(|r| *r == "main") {
-            Some(main) => main,
-            None => self.revisions.first().unwrap_or(&self.commit),
-        };
+        // Other tools may have fetched what we have no name for.
+        let nameable = |revision: &&String| is_revision(revision) && !is_commit(revision);
+        let main = self.revisions.iter().find(|r| *r == "main");
+        let revision = main.or_else(|| self.revisions.iter().find(nameable));
+        let revision = revision.unwrap_or(&self.commit);
         Id {
             repo: self.repo.clone(),
             revision: revision.clone(),
@@ -92,28 +93,29 @@ impl Cache {
             return Err(self.absent(id));
         };
         let snapshot = self.snapshot(id, &commit);
-        if !snapshot.join(MANIFEST).is_file() {
+        let path = snapshot.join(MANIFEST);
+        if !path.is_file() {
             return Err(self.absent(id));
         }
         let again = again(id);
         let damaged = |what: String| Error::Model(format!("{what}; {again}"));
         let recorded = Checksums::read(&self.record(id, &commit))?;
+        let text = read(&path)?;
+        let sum = sha256(&text);
         if let Some(recorded) = &recorded {
             // Before it is believed.
-            let path = snapshot.join(MANIFEST);
-            let bytes = read(&path)?;
-            recorded
-                .hold(MANIFEST, &path, &sha256(&bytes))
-                .map_err(damaged)?;
+            recorded.hold(MANIFEST, &path, &sum).map_err(damaged)?;
         }
-        let missing = missing(&snapshot, &read_manifest(&snapshot)?);
+        let manifest = Manifest::parse(&String::from_utf8_lossy(&text))
+            .map_err(|e| damaged(format!("{}: {e}", snapshot.display())))?;
+        let missing = missing(&snapshot, &manifest);
         if !missing.is_empty() {
             return Err(damaged(format!(
                 "`{id}` is not whole in the cache, {} is missing",
                 missing.join(", ")
             )));
         }
-        let files = super::from_folder(&snapshot)?;
+        let files = super::from_folder(&snapshot, manifest)?;
         match recorded {
             Some(recorded) => {
                 for (name, bytes) in files.named() {
@@ -125,7 +127,7 @@ impl Cache {
             None => {
                 files.verify().map_err(|e| damaged(e.to_string()))?;
                 let mut first = Checksums::of(&files.manifest);
-                first.add(MANIFEST, sha256(&read(&snapshot.join(MANIFEST))?));
+                first.add(MANIFEST, sum);
                 // A cache that may only be read serves as it is.
                 first.write(&self.record(id, &commit)).ok();
             }
@@ -170,6 +172,15 @@ impl Cache {
         Ok(found)
     }
 
+    /// How many revisions of a model are here, with those that other programs fetched and that are no models for this one.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the folder cannot be read.
+    pub fn revisions(&self, repo: &str) -> Result<usize> {
+        let folder = self.repo_folder(&Id::parse(repo)?);
+        Ok(self.folders(&folder.join("snapshots"))?.len())
+    }
+
     /// Deletes a model with all its revisions, and gives the bytes that this freed.
     ///
     /// # Errors
@@ -185,9 +196,12 @@ impl Cache {
         let lock = self.lock(&id)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(_) => {
+            Err(TryLockError::WouldBlock) => {
                 let what = format!("`{repo}` is being fetched by another process right now");
                 return Err(Error::Model(what));
+            }
+            Err(TryLockError::Error(e)) => {
+                return Err(unwritable(&self.folder.join(".locks"), &e));
             }
         }
         let folder = self.repo_folder(&id);
@@ -309,21 +323,12 @@ fn refs(folder: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-fn read_manifest(snapshot: &Path) -> Result<Manifest> {
-    let bytes = read(&snapshot.join(MANIFEST))?;
-    Manifest::parse(&String::from_utf8_lossy(&bytes))
-}
-
 fn missing(snapshot: &Path, manifest: &Manifest) -> Vec<String> {
     let names = manifest.files().into_iter().map(|(name, _)| name);
     names
         .filter(|name| !snapshot.join(name).is_file())
         .map(str::to_owned)
         .collect()
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| Error::Model(format!("cannot read {}: {e}", path.display())))
 }
 
 /// Why the cache cannot be changed, and what to do.

@@ -8,8 +8,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::{MANIFEST, replace};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
+
+const DAMAGED: &str = "the record of checksums is damaged: remove the model with `tidings models remove`, and pull it again";
 
 /// Checksums by file name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,17 +46,17 @@ impl Checksums {
         };
         let mut sums = Self::default();
         for line in text.lines() {
-            match line.split_once("  ") {
-                Some((sum, name)) if sum.len() == 64 => sums.add(name, sum.to_owned()),
-                _ => {
-                    return fail(
-                        "the record of checksums is damaged: remove the model with `tidings models remove`, and pull it again"
-                            .to_owned(),
-                    );
-                }
+            if let Some((sum, name)) = line.split_once("  ").filter(|(sum, _)| sum.len() == 64) {
+                sums.add(name, sum.to_owned());
+                continue;
             }
+            return fail(DAMAGED.to_owned());
         }
-        Ok(Some(sums))
+        // An empty one is what a broken disk leaves, and would hold nothing to anything.
+        match sums.0.contains_key(MANIFEST) {
+            true => Ok(Some(sums)),
+            false => fail(DAMAGED.to_owned()),
+        }
     }
 
     /// Writes the record, whole or not at all.
@@ -61,13 +64,10 @@ impl Checksums {
     /// # Errors
     /// The system's.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
         let lines = self.0.iter().map(|(name, sum)| format!("{sum}  {name}\n"));
-        let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-        fs::write(&beside, lines.collect::<String>())?;
-        fs::rename(&beside, path)
+        replace(path, lines.collect::<String>().as_bytes(), folder)
     }
 
     /// Compares what was found in the file at `path` with the record.
@@ -100,12 +100,29 @@ mod tests {
         assert_eq!(Checksums::read(&path).unwrap(), None);
         let mut sums = Checksums::default();
         sums.add("a file", "0".repeat(64));
+        sums.add(MANIFEST, "2".repeat(64));
         sums.write(&path).unwrap();
         assert_eq!(Checksums::read(&path).unwrap(), Some(sums.clone()));
         assert!(sums.hold("a file", &path, &"0".repeat(64)).is_ok());
         assert!(sums.hold("a file", &path, &"1".repeat(64)).is_err());
         assert!(sums.hold("another", &path, &"0".repeat(64)).is_err());
-        fs::write(&path, "00  a file\n").unwrap();
-        assert!(Checksums::read(&path).is_err());
+        let sum = "0".repeat(64);
+        for torn in ["", &format!("{sum}  a file\n"), "00  manifest.toml\n"] {
+            fs::write(&path, torn).unwrap();
+            let error = Checksums::read(&path).unwrap_err().to_string();
+            assert!(error.contains("models remove"), "{torn}: {error}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_record_can_be_read_by_whoever_shares_the_cache() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, other) = (folder.path().join("ours"), folder.path().join("other"));
+        Checksums::default().write(&ours).unwrap();
+        fs::write(&other, "").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&other));
     }
 }

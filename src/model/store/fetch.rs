@@ -16,15 +16,17 @@ use ureq::http::header::{
 };
 use ureq::http::{HeaderMap, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy};
 
-use super::{Event, Settings};
+use super::{Event, Settings, settings};
 use crate::error::{Error, Result};
 
 type Response = ureq::http::Response<Body>;
 
 /// Redirects that are followed in a row.
 const REDIRECTS: usize = 10;
+/// Tries in a row that may fail without progress.
+const TRIES: u32 = 5;
 /// A longer pause than this a server cannot ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// New bytes that make a broken try no failure.
@@ -35,14 +37,45 @@ const UNSAID: u64 = 1 << 30;
 /// Why something cannot be fetched.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The server's answer, with the hub's own word for it.
-    Status(u16, Option<String>),
+    /// A server's answer.
+    Status {
+        /// The number.
+        status: u16,
+        /// The hub's own word for it.
+        code: Option<String>,
+        /// Who gave it, if a redirect led away from the endpoint.
+        elsewhere: Option<String>,
+    },
+    /// Anything else, in words.
+    Other(String),
+    /// The file cannot be written.
+    Disk(PathBuf, io::Error),
+}
+
+/// What goes wrong in one try.
+enum Trouble {
     /// It may work in a while; perhaps the server says when.
     Passing(String, Option<Duration>),
     /// It will not.
-    Final(String),
-    /// The file cannot be written.
-    Disk(PathBuf, io::Error),
+    Lasting(Failure),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Lasting(failure)
+    }
+}
+
+impl Trouble {
+    /// It may be the proxy's that the variable names.
+    fn through(self, name: &str) -> Self {
+        let text = |why| format!("{why}, through the proxy that {name} names");
+        match self {
+            Self::Passing(why, after) => Self::Passing(text(why), after),
+            Self::Lasting(Failure::Other(why)) => Self::Lasting(Failure::Other(text(why))),
+            lasting => lasting,
+        }
+    }
 }
 
 /// A client of one endpoint.
@@ -50,20 +83,22 @@ pub(super) enum Failure {
 pub(super) struct Client {
     agent: Agent,
     home: Origin,
+    https_proxy: Option<Via>,
+    http_proxy: Option<Via>,
     token: Option<String>,
     patience: Duration,
-    /// Tries in a row that may fail without progress.
-    pub tries: u32,
-    /// The first pause; each further one is twice as long.
-    pub pause: Duration,
+    pause: Duration,
 }
 
 impl Client {
-    /// A client that knows the settings' token and certificates.
-    pub fn new(settings: &Settings, patience: Duration) -> Result<Self> {
-        let bad = |_| Error::Model("HF_ENDPOINT is no address".to_owned());
-        let home: Uri = settings.endpoint.parse().map_err(bad)?;
-        let home = Origin::of(&home);
+    /// A client that knows the settings' token, certificates and proxies. `pause` is the first one between two tries; each further one
+    /// is twice as long.
+    pub fn new(settings: &Settings, patience: Duration, pause: Duration) -> Result<Self> {
+        let home = home(&settings.endpoint)?;
+        let proxy = |of: &Option<_>| {
+            let of = of.as_ref().map(|of| via(of, &settings.no_proxy));
+            of.transpose()
+        };
         let mut tls = TlsConfig::builder();
         if let Some(path) = &settings.certificates {
             tls = tls.root_certs(certificates(path)?);
@@ -74,15 +109,18 @@ impl Client {
             .timeout_connect(Some(patience))
             .timeout_recv_response(Some(patience))
             .timeout_per_read(Some(patience))
+            // Each request has its own: the first that is set would be taken for all.
+            .proxy(None)
             .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls.build());
         Ok(Self {
             agent: config.build().new_agent(),
-            home: home.ok_or_else(|| Error::Model("HF_ENDPOINT names no host".to_owned()))?,
+            home,
+            https_proxy: proxy(&settings.https_proxy)?,
+            http_proxy: proxy(&settings.http_proxy)?,
             token: settings.token()?,
             patience,
-            tries: 5,
-            pause: Duration::from_millis(500),
+            pause,
         })
     }
 
@@ -105,11 +143,12 @@ impl Client {
                 body.read_to_vec().map_err(failure)
             });
             match answer {
-                Err(Failure::Passing(why, after)) => {
+                Ok(bytes) => return Ok(bytes),
+                Err(Trouble::Lasting(failure)) => return Err(failure),
+                Err(Trouble::Passing(why, after)) => {
                     failed += 1;
                     self.wait(failed, why, after, watch)?;
                 }
-                answer => return answer,
             }
         }
     }
@@ -126,7 +165,9 @@ impl Client {
         let (mut most, mut failed) = (length(path), 0);
         loop {
             match self.part(url, path, bytes, watch) {
-                Err(Failure::Passing(why, after)) => {
+                Ok(()) => return Ok(resumed),
+                Err(Trouble::Lasting(failure)) => return Err(failure),
+                Err(Trouble::Passing(why, after)) => {
                     let here = length(path);
                     if here >= most.saturating_add(PROGRESS) {
                         (most, failed) = (here, 0);
@@ -134,7 +175,6 @@ impl Client {
                     failed += 1;
                     self.wait(failed, why, after, watch)?;
                 }
-                ended => return ended.map(|()| resumed),
             }
         }
     }
@@ -146,7 +186,7 @@ impl Client {
         path: &Path,
         bytes: Option<u64>,
         watch: &mut dyn FnMut(Event<'_>),
-    ) -> std::result::Result<(), Failure> {
+    ) -> std::result::Result<(), Trouble> {
         let disk = |e| Failure::Disk(path.to_owned(), e);
         let mut here = length(path);
         if bytes == Some(here) {
@@ -157,30 +197,29 @@ impl Client {
         }
         let mut response = match self.send(url, Some(here)) {
             // What is here is not the beginning of that file.
-            Err(Failure::Status(416, _)) if here > 0 => {
+            Err(Trouble::Lasting(Failure::Status { status: 416, .. })) if here > 0 => {
                 fs::remove_file(path).map_err(disk)?;
                 let why = "it has less than is here".to_owned();
-                return Err(Failure::Passing(why, None));
+                return Err(Trouble::Passing(why, None));
             }
             answer => answer?,
         };
         let (start, total) = match response.status().as_u16() {
             206 => content_range(response.headers())
-                .ok_or_else(|| Failure::Final("its answer has no usable range".to_owned()))?,
+                .ok_or_else(|| Failure::Other("its answer has no usable range".to_owned()))?,
             // The whole file, whatever was asked for.
             _ => (0, number(response.headers(), CONTENT_LENGTH.as_str())),
         };
         if start != here && start != 0 {
-            return Err(Failure::Final(format!(
-                "it sends the file from byte {start} where byte {here} was asked for"
-            )));
+            let what =
+                format!("it sends the file from byte {start} where byte {here} was asked for");
+            return Err(Failure::Other(what).into());
         }
         if let (Some(said), Some(total)) = (bytes, total)
             && said != total
         {
-            return Err(Failure::Final(format!(
-                "it sends {total} bytes, its own list says {said}"
-            )));
+            let what = format!("it sends {total} bytes, its own list says {said}");
+            return Err(Failure::Other(what).into());
         }
         let total = total.or(bytes);
         let mut here = start;
@@ -195,57 +234,77 @@ impl Client {
                 Ok(0) => break,
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(Failure::Passing(format!("broken off: {e}"), None)),
+                Err(e) => return Err(Trouble::Passing(format!("broken off: {e}"), None)),
             };
             here += n as u64;
             if here > total.unwrap_or(UNSAID) {
-                return Err(Failure::Final("it sends more than it said".to_owned()));
+                return Err(Failure::Other("it sends more than it said".to_owned()).into());
             }
             file.write_all(&buffer[..n]).map_err(disk)?;
         }
         if let Some(total) = total.filter(|total| here < *total) {
             let why = format!("broken off at {here} of {total} bytes");
-            return Err(Failure::Passing(why, None));
+            return Err(Trouble::Passing(why, None));
         }
-        file.sync_all().map_err(disk)
+        Ok(file.sync_all().map_err(disk)?)
     }
 
     /// Sends one request, and follows where it leads: for a file from some byte on, or for a short answer, which has to be here soon.
-    fn send(&self, url: &str, from: Option<u64>) -> std::result::Result<Response, Failure> {
-        let bad = |_| Failure::Final(format!("`{url}` is no address"));
+    fn send(&self, url: &str, from: Option<u64>) -> std::result::Result<Response, Trouble> {
+        let bad = |_| Failure::Other(format!("`{url}` is no address"));
         let mut at: Uri = url.parse().map_err(bad)?;
         for _ in 0..=REDIRECTS {
             // What is compressed under way has no length that could be held to.
-            let mut request = self.agent.get(&at).header(ACCEPT_ENCODING, "identity");
-            match from {
-                None => {
-                    let config = request.config();
-                    request = config.timeout_recv_body(Some(self.patience)).build();
-                }
-                Some(0) => {}
-                Some(from) => request = request.header(RANGE, format!("bytes={from}-")),
+            let request = self.agent.get(&at).header(ACCEPT_ENCODING, "identity");
+            let via = match at.scheme_str() {
+                Some("https") => &self.https_proxy,
+                _ => &self.http_proxy,
+            };
+            let via = via.as_ref().filter(|via| !via.proxy.is_no_proxy(&at));
+            let config = request.config().proxy(via.map(|via| via.proxy.clone()));
+            let mut request = match from {
+                None => config.timeout_recv_body(Some(self.patience)).build(),
+                Some(_) => config.build(),
+            };
+            if let Some(from) = from.filter(|from| *from > 0) {
+                request = request.header(RANGE, format!("bytes={from}-"));
             }
-            if let Some(token) = &self.token
-                && Origin::of(&at).as_ref() == Some(&self.home)
-            {
+            let elsewhere = match Origin::of(&at) {
+                Some(origin) if origin == self.home => None,
+                _ => Some(at.host().unwrap_or_default().to_owned()),
+            };
+            if let (Some(token), None) = (&self.token, &elsewhere) {
                 request = request.header(AUTHORIZATION, format!("Bearer {token}"));
             }
-            let response = request.call().map_err(failure)?;
+            let response = request.call().map_err(|e| {
+                let trouble = failure(e);
+                match via {
+                    Some(via) => trouble.through(&via.name),
+                    None => trouble,
+                }
+            })?;
             let headers = response.headers();
             match response.status().as_u16() {
                 200 | 206 => return Ok(response),
                 301 | 302 | 303 | 307 | 308 => at = redirected(&at, headers)?,
                 status @ (408 | 429 | 500..) => {
                     let after = number(headers, RETRY_AFTER.as_str()).map(Duration::from_secs);
-                    return Err(Failure::Passing(format!("it answers {status}"), after));
+                    let who = elsewhere.as_deref().unwrap_or("it");
+                    return Err(Trouble::Passing(format!("{who} answers {status}"), after));
                 }
                 status => {
                     let code = headers.get("x-error-code").and_then(|c| c.to_str().ok());
-                    return Err(Failure::Status(status, code.map(str::to_owned)));
+                    let code = code.map(str::to_owned);
+                    let failure = Failure::Status {
+                        status,
+                        code,
+                        elsewhere,
+                    };
+                    return Err(failure.into());
                 }
             }
         }
-        Err(Failure::Final("it redirects without end".to_owned()))
+        Err(Failure::Other("it redirects without end".to_owned()).into())
     }
 
     /// Waits before the next try, or gives up.
@@ -256,8 +315,8 @@ impl Client {
         after: Option<Duration>,
         watch: &mut dyn FnMut(Event<'_>),
     ) -> std::result::Result<(), Failure> {
-        if failed >= self.tries {
-            return Err(Failure::Final(format!("{why} ({} tries)", self.tries)));
+        if failed >= TRIES {
+            return Err(Failure::Other(format!("{why} ({TRIES} tries)")));
         }
         let pause = self.pause * 2_u32.saturating_pow(failed - 1);
         let wait = after.unwrap_or(pause).max(pause).min(LONGEST_PAUSE);
@@ -265,6 +324,13 @@ impl Client {
         thread::sleep(wait);
         Ok(())
     }
+}
+
+/// A proxy, and the variable that names it.
+#[derive(Debug, Clone)]
+struct Via {
+    name: String,
+    proxy: Proxy,
 }
 
 /// What a token may be sent to.
@@ -286,9 +352,61 @@ impl Origin {
     }
 }
 
+/// The origin of the endpoint, if that is one that addresses can begin with.
+fn home(endpoint: &str) -> Result<Origin> {
+    let bad = |what: &str| Err(Error::Model(format!("HF_ENDPOINT {what}")));
+    if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
+        return bad("must begin with https:// or http://");
+    }
+    let Ok(uri) = endpoint.parse::<Uri>() else {
+        return bad("is no address: one looks like https://mirror.example");
+    };
+    if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+        return bad("must hold no password: HF_TOKEN is the place for what a mirror asks");
+    }
+    if uri.query().is_some() || endpoint.contains('#') {
+        return bad("must be an address without ? and #: what is asked for is put behind it");
+    }
+    match Origin::of(&uri).filter(|origin| !origin.host.is_empty()) {
+        Some(origin) => Ok(origin),
+        None => bad("names no host"),
+    }
+}
+
+/// A proxy, and the hosts that are asked without it. A host means its subdomains too, as curl and Python understand it.
+fn via(of: &settings::Proxy, without: &[String]) -> Result<Via> {
+    let bad = |_| {
+        Error::Model(format!(
+            "{} is no proxy's address: one looks like http://proxy.example:3128, and begins with http, https, socks4, socks4a, socks5 or socks5h",
+            of.name
+        ))
+    };
+    let plain = Proxy::new(&of.address).map_err(bad)?;
+    let mut proxy = Proxy::builder(plain.protocol())
+        .host(plain.host())
+        .port(plain.port());
+    if let Some(name) = plain.username() {
+        proxy = proxy.username(name);
+    }
+    if let Some(password) = plain.password() {
+        proxy = proxy.password(password);
+    }
+    for host in without {
+        let host = match host.strip_prefix('*').unwrap_or(host) {
+            "" => "*",
+            host => host.trim_start_matches('.'),
+        };
+        proxy = proxy.no_proxy(host).no_proxy(&format!(".{host}"));
+    }
+    Ok(Via {
+        name: of.name.clone(),
+        proxy: proxy.build().map_err(bad)?,
+    })
+}
+
 /// Where a redirect leads.
 fn redirected(from: &Uri, headers: &HeaderMap) -> std::result::Result<Uri, Failure> {
-    let nowhere = || Failure::Final("it redirects to no address".to_owned());
+    let nowhere = || Failure::Other("it redirects to no address".to_owned());
     let location = headers.get(LOCATION).and_then(|l| l.to_str().ok());
     let location = location.ok_or_else(nowhere)?;
     let scheme = from.scheme_str().unwrap_or_default();
@@ -301,7 +419,7 @@ fn redirected(from: &Uri, headers: &HeaderMap) -> std::result::Result<Uri, Failu
     let to: Uri = whole.parse().map_err(|_| nowhere())?;
     match (to.scheme_str(), scheme) {
         (Some("https"), _) | (Some("http"), "http") if to.host().is_some() => Ok(to),
-        (Some("http"), _) => Err(Failure::Final(
+        (Some("http"), _) => Err(Failure::Other(
             "it redirects from https to http, which nobody protects".to_owned(),
         )),
         _ => Err(nowhere()),
@@ -325,20 +443,21 @@ fn length(path: &Path) -> u64 {
 }
 
 /// Whether an error may pass.
-fn failure(error: ureq::Error) -> Failure {
+fn failure(error: ureq::Error) -> Trouble {
     use ureq::Error as E;
     let text = error.to_string();
     // A wrong certificate comes as invalid data of the connection.
     let invalid = |e: &io::Error| e.kind() == io::ErrorKind::InvalidData;
-    match error {
-        E::Io(e) if invalid(&e) => Failure::Final(certificate_hint(text)),
-        E::Tls(_) | E::Rustls(_) => Failure::Final(certificate_hint(text)),
+    let lasting = match error {
+        E::Io(e) if invalid(&e) => certificate_hint(text),
+        E::Tls(_) | E::Rustls(_) => certificate_hint(text),
         E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::Protocol(_) => {
-            Failure::Passing(text, None)
+            return Trouble::Passing(text, None);
         }
-        E::HostNotFound => Failure::Final("no such host, or no network".to_owned()),
-        _ => Failure::Final(text),
-    }
+        E::HostNotFound => "no such host, or no network".to_owned(),
+        _ => text,
+    };
+    Trouble::Lasting(Failure::Other(lasting))
 }
 
 fn certificate_hint(text: String) -> String {
@@ -407,6 +526,90 @@ mod tests {
             "https://x/",
         ] {
             assert_ne!(of("https://hub/"), of(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_endpoint_is_an_address_and_holds_no_secret() {
+        assert_eq!(home("http://mirror:81/hf").unwrap().port, 81);
+        for bad in [
+            "mirror",
+            "ftp://mirror",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "http://host?x",
+            "http://host#x",
+            "https://ann:secret@mirror",
+        ] {
+            let error = home(bad).unwrap_err().to_string();
+            assert!(error.contains("HF_ENDPOINT"), "{bad}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_used_as_it_is_written_or_refused() {
+        let of = |address: &str, without: &[&str]| {
+            let name = "ALL_PROXY".to_owned();
+            let address = address.to_owned();
+            let without: Vec<String> = without.iter().map(|&host| host.to_owned()).collect();
+            via(&settings::Proxy { name, address }, &without).map(|via| via.proxy)
+        };
+        for (address, protocol, host, port) in [
+            ("proxy.site:3128", "HTTP", "proxy.site", 3128),
+            ("http://proxy.site/", "HTTP", "proxy.site", 80),
+            ("socks5h://proxy.site", "SOCKS5h", "proxy.site", 1080),
+        ] {
+            let proxy = of(address, &[]).unwrap();
+            assert_eq!(proxy.protocol().to_string(), protocol);
+            assert_eq!((proxy.host(), proxy.port()), (host, port));
+        }
+        let with_password = of("http://ann:a%40b@proxy.site:1", &[]).unwrap();
+        assert_eq!(with_password.username(), Some("ann"));
+        assert_eq!(with_password.password(), Some("a@b"));
+        for bad in ["ftp://ann:secret@x", "http://", "a b", "http://ann:secret@"] {
+            let error = of(bad, &[]).unwrap_err().to_string();
+            assert!(
+                error.contains("ALL_PROXY") && error.contains("socks5"),
+                "{error}"
+            );
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let without = |without: &[&str], host: &str| {
+            let proxy = of("http://proxy.site", without).unwrap();
+            proxy.is_no_proxy(&format!("https://{host}/x").parse().unwrap())
+        };
+        for host in ["site", "a.site"] {
+            for entry in ["site", ".site", "*.site", "*", "SITE"] {
+                assert!(without(&["other", entry], host), "{entry} {host}");
+            }
+            assert!(!without(&["other", "ite"], host), "{host}");
+        }
+        assert!(without(&["10.*"], "10.1.2.3"));
+        assert!(!without(&[], "site"));
+    }
+
+    #[test]
+    fn certificates_are_read_or_the_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site.pem");
+        let block = |kind: &str| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
+        let says = || certificates(&path).unwrap_err().to_string();
+        assert!(says().contains("site.pem"), "{}", says());
+        for none in ["", "hello\n", &block("PRIVATE KEY")] {
+            fs::write(&path, none).unwrap();
+            assert!(
+                says().contains("holds no certificate"),
+                "{none}: {}",
+                says()
+            );
+        }
+        let one = block("PRIVATE KEY") + &block("CERTIFICATE");
+        fs::write(&path, one).unwrap();
+        match certificates(&path).unwrap() {
+            RootCerts::Specific(found) => assert_eq!(found.len(), 1),
+            other => unreachable!("{other:?}"),
         }
     }
 

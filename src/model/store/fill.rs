@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::cache::{Cache, unwritable};
 use super::checksums::Checksums;
 use super::name::Id;
-use super::{Event, MANIFEST, hex};
+use super::{Event, MANIFEST, hex, replace, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
 
@@ -41,18 +41,40 @@ impl<'a> Fill<'a> {
             }
             Err(TryLockError::Error(e)) => return Err(unwritable(&path, &e)),
         }
-        for folder in [
-            cache.repo_folder(id).join("blobs"),
-            cache.snapshot(id, commit),
-        ] {
-            fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, &e))?;
-        }
         Ok(Self {
             cache,
             id,
             commit,
             _lock: lock,
         })
+    }
+
+    /// Takes the manifest, which has to be the one on record if there is one: a commit never changes. It is the first to be here, so that
+    /// whatever stays behind is listed and can be removed.
+    pub fn manifest(&self, manifest: &Manifest, bytes: &[u8]) -> Result<()> {
+        let sum = sha256(bytes);
+        self.hold(manifest, &sum)?;
+        for folder in [
+            self.cache.repo_folder(self.id).join("blobs"),
+            self.cache.snapshot(self.id, self.commit),
+        ] {
+            fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, &e))?;
+        }
+        let partial = self.partial(&sum);
+        fs::write(&partial, bytes).map_err(|e| unwritable(&partial, &e))?;
+        self.settle(&sum)?;
+        self.link(MANIFEST, &sum)
+    }
+
+    /// An empty folder of the model's own, for what is fetched and not kept.
+    pub fn scratch(&self) -> Result<PathBuf> {
+        let folder = self.cache.repo_folder(self.id).join("fetched");
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(unwritable(&folder, &e)),
+            _ => {}
+        }
+        fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, &e))?;
+        Ok(folder)
     }
 
     /// Where the content that `key` names is, or will be.
@@ -89,13 +111,6 @@ impl<'a> Fill<'a> {
         fs::rename(&from, &to).map_err(|e| unwritable(&to, &e))
     }
 
-    /// Keeps `bytes` as the content that `key` names.
-    pub fn keep(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        let partial = self.partial(key);
-        fs::write(&partial, bytes).map_err(|e| unwritable(&partial, &e))?;
-        self.settle(key)
-    }
-
     /// Makes the content a file of this version.
     pub fn link(&self, name: &str, key: &str) -> Result<()> {
         let path = self.cache.snapshot(self.id, self.commit).join(name);
@@ -121,8 +136,7 @@ impl<'a> Fill<'a> {
         stand_for(self.cache, self.id, self.commit)
     }
 
-    /// Holds a manifest that was just fetched to the record, if there is one: a commit never changes.
-    pub fn hold(&self, manifest: &Manifest, manifest_sum: &str) -> Result<()> {
+    fn hold(&self, manifest: &Manifest, manifest_sum: &str) -> Result<()> {
         let Some(recorded) = Checksums::read(&self.cache.record(self.id, self.commit))? else {
             return Ok(());
         };
@@ -144,8 +158,20 @@ pub(super) fn stand_for(cache: &Cache, id: &Id, commit: &str) -> Result<()> {
     if id.revision == commit || cache.commit(id).as_deref() == Some(commit) {
         return Ok(());
     }
-    let written = cache.layout(id).create_ref(commit);
-    written.map_err(|e| unwritable(&cache.repo_folder(id).join("refs"), &e))
+    let folder = cache.repo_folder(id);
+    let path = folder.join("refs").join(&id.revision);
+    replace(&path, commit.as_bytes(), &folder).map_err(|e| match e.kind() {
+        // As on the hub, `a` and `a/b` cannot be at once; one is what it had earlier.
+        io::ErrorKind::AlreadyExists
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::DirectoryNotEmpty => Error::Model(format!(
+            "the model is here as {}@{commit}, but not as {id}: the cache has another branch or tag whose name begins like this one's. Name it by the \
+             commit, or `tidings models remove {}` and pull it again",
+            id.repo, id.repo
+        )),
+        _ => unwritable(&path, &e),
+    })
 }
 
 /// SHA-256 of a file, read in parts.

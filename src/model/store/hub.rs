@@ -24,14 +24,21 @@ const LIST: u64 = 16 << 20;
 const LIST_NAME: &str = "the list of files";
 /// Most bytes of a manifest.
 const MANIFEST_BYTES: u64 = 256 << 10;
-/// How long no byte may come.
-const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The hub at an endpoint.
+/// The hub of the settings.
 #[derive(Debug, Clone)]
 pub struct Hub {
-    endpoint: String,
-    offline: bool,
+    settings: Settings,
+    /// How long no byte may come before a try is given up.
+    pub patience: Duration,
+    /// The pause before the second try; each further one is twice as long.
+    pub pause: Duration,
+}
+
+/// The fetch of one model.
+struct Fetch<'a> {
+    id: &'a Id,
+    endpoint: &'a str,
     client: Client,
 }
 
@@ -58,30 +65,13 @@ struct Large {
 }
 
 impl Hub {
-    /// The hub of the settings.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when address, token or certificates cannot be used.
-    pub fn new(settings: &Settings) -> Result<Self> {
-        Self::with_patience(settings, PATIENCE, None)
-    }
-
-    /// A hub that is given up sooner: `patience` without a byte breaks a try off, `pause` is the first one between tries.
-    ///
-    /// # Errors
-    /// As [`Hub::new`].
-    pub fn with_patience(
-        settings: &Settings,
-        patience: Duration,
-        pause: Option<Duration>,
-    ) -> Result<Self> {
-        let mut client = Client::new(settings, patience)?;
-        client.pause = pause.unwrap_or(client.pause);
-        Ok(Self {
-            endpoint: settings.endpoint.clone(),
-            offline: settings.offline,
-            client,
-        })
+    /// The hub, with the usual patience. Nothing is asked, and no setting checked, before a pull needs it.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            settings: settings.clone(),
+            patience: Duration::from_secs(30),
+            pause: Duration::from_millis(500),
+        }
     }
 
     /// Brings a model into the cache, or what is missing of it, and says what happens.
@@ -89,32 +79,42 @@ impl Hub {
     /// # Errors
     /// [`Error::Model`] that says what could not be fetched, why, and what to do. What has come so far is kept.
     pub fn pull(&self, id: &Id, cache: &Cache, watch: &mut dyn FnMut(Event<'_>)) -> Result<Pulled> {
-        if self.offline {
-            return Err(Error::Model(format!(
-                "`{id}` is not fetched: HF_HUB_OFFLINE is set. Unset it, or copy the model's folder here and name that with --model"
-            )));
-        }
         if !id.on_hub() {
             return Err(Error::Model(format!(
                 "`{id}` is no model of the hub: those have an owner, as in org/{id}"
             )));
         }
-        // A commit never changes: nothing to ask if it is here.
         let before = cache.commit(id);
-        let pulled = |commit: &str, already| Pulled {
+        let pulled = |commit: &str, already, files| Pulled {
             id: id.clone(),
             commit: commit.to_owned(),
             before,
             already,
+            files,
         };
-        if is_commit(&id.revision) && cache.open(id).is_ok() {
-            return Ok(pulled(&id.revision, true));
+        // A commit never changes: nothing to ask if it is here.
+        if is_commit(&id.revision)
+            && let Ok(files) = cache.open(id)
+        {
+            return Ok(pulled(&id.revision, true, files));
         }
-        let listing = self.list(id, watch)?;
+        if self.settings.offline {
+            return Err(Error::Model(format!(
+                "`{id}` is not fetched: HF_HUB_OFFLINE is set. Unset it, or copy the model's folder here and name that with --model"
+            )));
+        }
+        let endpoint = &*self.settings.endpoint;
+        let fetch = Fetch {
+            id,
+            endpoint,
+            client: Client::new(&self.settings, self.patience, self.pause)?,
+        };
+        watch(Event::Asking { id, endpoint });
+        let listing = fetch.list(watch)?;
         let commit = listing.sha.to_ascii_lowercase();
-        if cache.open(&id.at(&commit)).is_ok() {
+        if let Ok(files) = cache.open(&id.at(&commit)) {
             stand_for(cache, id, &commit)?;
-            return Ok(pulled(&commit, true));
+            return Ok(pulled(&commit, true, files));
         }
         let files: HashMap<&str, &Sibling> = listing
             .siblings
@@ -131,16 +131,15 @@ impl Hub {
             name: MANIFEST,
             bytes: None,
         });
-        let bytes = self
-            .client
-            .text(&self.address(id, &commit, MANIFEST), MANIFEST_BYTES, watch);
-        let bytes = bytes.map_err(|f| self.explain(f, id, MANIFEST))?;
+        let bytes = fetch.text(
+            &fetch.address(&commit, MANIFEST),
+            MANIFEST_BYTES,
+            MANIFEST,
+            watch,
+        )?;
         let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes))
             .map_err(|e| Error::Model(format!("`{id}`: {e}")))?;
-        let sum = sha256(&bytes);
-        fill.hold(&manifest, &sum)?;
-        fill.keep(&sum, &bytes)?;
-        fill.link(MANIFEST, &sum)?;
+        fill.manifest(&manifest, &bytes)?;
         watch(Event::Checked);
         for (name, sum) in manifest.files() {
             let Some(file) = files.get(name) else {
@@ -148,22 +147,25 @@ impl Hub {
                     "`{id}` lacks {name}, which its manifest names: its owner has to add it"
                 )));
             };
-            self.file(&fill, id, &commit, file, (name, sum), watch)?;
+            fetch.file(&fill, &commit, file, (name, sum), watch)?;
         }
-        fill.finish(&manifest, sum)?;
-        Ok(pulled(&commit, false))
+        fill.finish(&manifest, sha256(&bytes))?;
+        let files = cache.open(&id.at(&commit))?;
+        Ok(pulled(&commit, false, files))
     }
+}
 
+impl Fetch<'_> {
     /// Brings one file, unless its content is here.
     fn file(
         &self,
         fill: &Fill<'_>,
-        id: &Id,
         commit: &str,
         listed: &Sibling,
         (name, sum): (&str, &str),
         watch: &mut dyn FnMut(Event<'_>),
     ) -> Result<()> {
+        let id = self.id;
         let wrong = |found: &str| {
             Error::Model(format!(
                 "{name} of `{id}` is not the file that its manifest means: its sha256 is {found}, the manifest says {sum}. It was thrown away; if it \
@@ -185,10 +187,10 @@ impl Hub {
             bytes: listed.size,
         });
         let path = fill.partial(&key);
-        let address = self.address(id, commit, name);
+        let address = self.address(commit, name);
         loop {
             let resumed = self.client.file(&address, &path, listed.size, watch);
-            let resumed = resumed.map_err(|f| self.explain(f, id, name))?;
+            let resumed = resumed.map_err(|f| self.explain(f, name))?;
             let found = sha256_of(&path).map_err(|e| unwritable(&path, &e))?;
             if found.eq_ignore_ascii_case(sum) {
                 break;
@@ -207,14 +209,13 @@ impl Hub {
     }
 
     /// The commit that a revision is now, and its files.
-    fn list(&self, id: &Id, watch: &mut dyn FnMut(Event<'_>)) -> Result<Listing> {
-        let revision = id.revision.replace('/', "%2F");
+    fn list(&self, watch: &mut dyn FnMut(Event<'_>)) -> Result<Listing> {
+        let revision = escaped(&self.id.revision);
         let address = format!(
             "{}/api/models/{}/revision/{revision}?blobs=true",
-            self.endpoint, id.repo
+            self.endpoint, self.id.repo
         );
-        let answer = self.client.text(&address, LIST, watch);
-        let answer = answer.map_err(|f| self.explain(f, id, LIST_NAME))?;
+        let answer = self.text(&address, LIST, LIST_NAME, watch)?;
         let listing: Option<Listing> = serde_json::from_slice(&answer).ok();
         listing
             .filter(|listing| is_commit(&listing.sha))
@@ -226,49 +227,75 @@ impl Hub {
             })
     }
 
-    fn address(&self, id: &Id, commit: &str, name: &str) -> String {
+    /// A short answer; `what` it is for.
+    fn text(
+        &self,
+        address: &str,
+        limit: u64,
+        what: &str,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Vec<u8>> {
+        let answer = self.client.text(address, limit, watch);
+        answer.map_err(|f| self.explain(f, what))
+    }
+
+    fn address(&self, commit: &str, name: &str) -> String {
         let name = escaped(name);
-        format!("{}/{}/resolve/{commit}/{name}", self.endpoint, id.repo)
+        format!("{}/{}/resolve/{commit}/{name}", self.endpoint, self.id.repo)
     }
 
     /// What a failure means, and what to do.
-    fn explain(&self, failure: Failure, id: &Id, what: &str) -> Error {
-        let hub = &self.endpoint;
+    fn explain(&self, failure: Failure, what: &str) -> Error {
+        let (hub, id) = (self.endpoint, self.id);
+        let (status, code) = match failure {
+            Failure::Disk(path, e) => return unwritable(&path, &e),
+            Failure::Other(why) => {
+                let kept = match what {
+                    LIST_NAME => "",
+                    _ => ". What has come is kept; the same command goes on from there",
+                };
+                return Error::Model(format!(
+                    "cannot fetch {what} of `{id}` from {hub}: {why}{kept}"
+                ));
+            }
+            Failure::Status {
+                status,
+                elsewhere: Some(host),
+                ..
+            } => {
+                return Error::Model(format!(
+                    "cannot fetch {what} of `{id}`: {hub} sends us to {host} for it, and that answers {status}. Try again later, or ask whoever runs \
+                     the hub or the proxy"
+                ));
+            }
+            Failure::Status { status, code, .. } => (status, code),
+        };
         let token = self.client.has_token();
-        Error::Model(match failure {
-            Failure::Status(404, Some(code)) if code == "RevisionNotFound" => {
+        Error::Model(match status {
+            404 if code.as_deref() == Some("RevisionNotFound") => {
                 format!("{hub} has no revision `{}` of `{}`", id.revision, id.repo)
             }
-            Failure::Status(404, _) => {
+            404 => {
                 format!("{hub} has no model `{id}`, or it lacks {what} (404): check the spelling")
             }
-            Failure::Status(401, _) if token => format!(
+            401 if token => format!(
                 "{hub} does not let you read `{id}` (401): there is no such model, or the token (HF_TOKEN, or the token file) is wrong or may not \
                  read it"
             ),
-            Failure::Status(401, _) => format!(
+            401 => format!(
                 "{hub} does not let you read `{id}` (401): there is no such model, or it is not public. Check the spelling; for one that is not public, \
                  set HF_TOKEN to a token that may read it"
             ),
-            Failure::Status(403, _) => format!(
+            403 => format!(
                 "{hub} does not let you read `{id}` (403): accept its terms at {hub}/{}, and set HF_TOKEN to your token",
                 id.repo
             ),
-            Failure::Status(status, _) => {
-                format!("cannot fetch {what} of `{id}` from {hub}: it answers {status}")
-            }
-            Failure::Passing(why, _) | Failure::Final(why) if what == LIST_NAME => {
-                format!("cannot fetch {what} of `{id}` from {hub}: {why}")
-            }
-            Failure::Passing(why, _) | Failure::Final(why) => format!(
-                "cannot fetch {what} of `{id}` from {hub}: {why}. What has come is kept; the same command goes on from there"
-            ),
-            Failure::Disk(path, e) => return unwritable(&path, &e),
+            status => format!("cannot fetch {what} of `{id}` from {hub}: it answers {status}"),
         })
     }
 }
 
-/// A file name as a part of an address.
+/// A name as one part of an address.
 fn escaped(name: &str) -> String {
     let mut out = String::new();
     for byte in name.bytes() {

@@ -26,6 +26,7 @@ pub mod package;
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +60,13 @@ pub struct Files {
 /// What happens while a model is fetched, for whoever watches.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
+    /// The hub is asked for a model.
+    Asking {
+        /// Which.
+        id: &'a Id,
+        /// Where.
+        endpoint: &'a str,
+    },
     /// Another process changes the same model; this one waits for it.
     Waiting,
     /// A file begins to come.
@@ -87,7 +95,7 @@ pub enum Event<'a> {
 }
 
 /// What a fetch brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Pulled {
     /// The name that it can be opened by.
     pub id: Id,
@@ -97,6 +105,8 @@ pub struct Pulled {
     pub before: Option<String>,
     /// Whether it was all in the cache already.
     pub already: bool,
+    /// Its files.
+    pub files: Files,
 }
 
 impl Files {
@@ -111,7 +121,7 @@ impl Files {
                 if !folder.join(MANIFEST).is_file() {
                     return plain::open(&folder);
                 }
-                let files = from_folder(&folder)?;
+                let files = from_folder(&folder, read_manifest(&folder)?)?;
                 files.verify()?;
                 Ok(files)
             }
@@ -159,6 +169,22 @@ impl Files {
     }
 }
 
+/// Puts a file at `path` at once: whoever reads it finds the old one or the new one, whole. It grows in `beside`, on the same disk.
+fn replace(path: &Path, bytes: &[u8], beside: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut growing = tempfile::Builder::new();
+    // The cache is shared: what may read its other files may read this one.
+    #[cfg(unix)]
+    growing.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = growing.tempfile_in(beside)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// SHA-256 in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
@@ -192,20 +218,23 @@ fn embedded() -> Result<Files> {
     )))
 }
 
-fn from_folder(folder: &Path) -> Result<Files> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read(&path)
-            .map_err(|source| Error::Model(format!("cannot read {}: {source}", path.display())))
-    };
-    let manifest = Manifest::parse(&String::from_utf8_lossy(&read(MANIFEST)?))?;
+fn from_folder(folder: &Path, manifest: Manifest) -> Result<Files> {
+    let bytes = |name: &str| read(&folder.join(name)).map(Cow::Owned);
     Ok(Files {
         folder: Some(folder.to_owned()),
-        config: Cow::Owned(read(&manifest.config)?),
-        tokenizer: Cow::Owned(read(&manifest.tokenizer)?),
-        weights: Cow::Owned(read(&manifest.weights)?),
+        config: bytes(&manifest.config)?,
+        tokenizer: bytes(&manifest.tokenizer)?,
+        weights: bytes(&manifest.weights)?,
         manifest,
     })
+}
+
+fn read_manifest(folder: &Path) -> Result<Manifest> {
+    Manifest::parse(&String::from_utf8_lossy(&read(&folder.join(MANIFEST))?))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|e| Error::Model(format!("cannot read {}: {e}", path.display())))
 }
 
 #[cfg(test)]

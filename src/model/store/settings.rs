@@ -1,8 +1,11 @@
 //! The hub's environment variables, as its own tools read them; an empty one counts as not set.
 //!
 //! `HF_HUB_CACHE` (else `HF_HOME/hub`, else `XDG_CACHE_HOME/huggingface/hub`, else `~/.cache/huggingface/hub`), `HF_ENDPOINT`,
-//! `HF_HUB_OFFLINE`, `HF_TOKEN` (else the file `HF_TOKEN_PATH`, else `HF_HOME/token`); and `SSL_CERT_FILE`, for mirrors whose
-//! certificate a site signs itself.
+//! `HF_HUB_OFFLINE`, `HF_TOKEN` (else the file `HF_TOKEN_PATH`, else `HF_HOME/token`); and for the connection `SSL_CERT_FILE`, for
+//! mirrors whose certificate a site signs itself, `https_proxy` or `http_proxy` (else `all_proxy`) and `no_proxy`, in small letters or
+//! in capitals.
+//!
+//! What only a fetch needs is looked at by the fetch: a slip in it does not keep a model of the cache from being used.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,14 +22,29 @@ const HUB: &str = "https://huggingface.co";
 pub struct Settings {
     /// Folder of the cache.
     pub cache: PathBuf,
-    /// Address of the hub, without a slash at its end.
+    /// Address of the hub, without a slash at its end; not yet checked.
     pub endpoint: String,
     /// Whether nothing may be fetched.
     pub offline: bool,
     /// A file of certificates (PEM) to trust instead of the built-in ones.
     pub certificates: Option<PathBuf>,
+    /// The proxy for addresses that begin with `https`.
+    pub https_proxy: Option<Proxy>,
+    /// The proxy for those that begin with `http`.
+    pub http_proxy: Option<Proxy>,
+    /// Hosts that are asked without a proxy.
+    pub no_proxy: Vec<String>,
     token: Option<String>,
     token_file: PathBuf,
+}
+
+/// What the environment says of a proxy. It may hold a password: no message shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// The variable.
+    pub name: String,
+    /// Its value; not yet checked.
+    pub address: String,
 }
 
 impl Settings {
@@ -37,6 +55,9 @@ impl Settings {
             endpoint: HUB.to_owned(),
             offline: false,
             certificates: None,
+            https_proxy: None,
+            http_proxy: None,
+            no_proxy: Vec::new(),
             token: None,
             token_file: cache.join("token"),
             cache,
@@ -70,18 +91,18 @@ impl Settings {
                 Error::Model(what.to_owned())
             })?;
         let endpoint = text("HF_ENDPOINT")?.unwrap_or_else(|| HUB.to_owned());
-        if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
-            return Err(Error::Model(
-                "HF_ENDPOINT must begin with https:// or http://".to_owned(),
-            ));
-        }
-        let host = endpoint.split('/').nth(2).unwrap_or_default();
-        if host.contains('@') {
-            return Err(Error::Model(
-                "HF_ENDPOINT must hold no password: HF_TOKEN is the place for what a mirror asks"
-                    .to_owned(),
-            ));
-        }
+        // Small letters first, as curl and Python do.
+        let either = |name: &str| {
+            for name in [name.to_owned(), name.to_ascii_uppercase()] {
+                if let Some(address) = text(&name)? {
+                    return Ok::<_, Error>(Some(Proxy { name, address }));
+                }
+            }
+            Ok(None)
+        };
+        let proxy = |name| Ok::<_, Error>(either(name)?.or(either("all_proxy")?));
+        let no_proxy = either("no_proxy")?.map_or_else(String::new, |found| found.address);
+        let hosts = no_proxy.split(',').map(str::trim);
         let no = ["0", "off", "no", "false"];
         let offline = text("HF_HUB_OFFLINE")?;
         Ok(Self {
@@ -90,6 +111,9 @@ impl Settings {
             // Whatever is no plain "no" keeps us off the network.
             offline: offline.is_some_and(|value| !no.contains(&&*value.to_ascii_lowercase())),
             certificates: path("SSL_CERT_FILE"),
+            https_proxy: proxy("https_proxy")?,
+            http_proxy: proxy("http_proxy")?,
+            no_proxy: hosts.filter(|h| !h.is_empty()).map(str::to_owned).collect(),
             token: text("HF_TOKEN")?,
             token_file: path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token")),
         })
@@ -178,16 +202,36 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_is_an_address() {
-        let endpoint = |value| read(&[("HF_ENDPOINT", value)]).map(|s| s.endpoint);
+    fn the_endpoint_ends_without_a_slash() {
+        let endpoint = |value| read(&[("HF_ENDPOINT", value)]).unwrap().endpoint;
+        assert_eq!(endpoint("http://mirror:81/hf/"), "http://mirror:81/hf");
+        assert_eq!(endpoint(""), HUB);
+    }
+
+    #[test]
+    fn each_scheme_has_its_proxy() {
+        let proxies = |pairs: &[(&str, &str)]| {
+            let settings = read(pairs).unwrap();
+            let text = |proxy: Option<Proxy>| proxy.map(|p| format!("{}={}", p.name, p.address));
+            (text(settings.https_proxy), text(settings.http_proxy))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(proxies(&[]), (None, None));
+        assert_eq!(proxies(&[("HTTPS_PROXY", "")]), (None, None));
         assert_eq!(
-            endpoint("http://mirror:81/hf/").unwrap(),
-            "http://mirror:81/hf"
+            proxies(&[("HTTP_PROXY", "a"), ("https_proxy", "b")]),
+            (some("https_proxy=b"), some("HTTP_PROXY=a"))
         );
-        assert_eq!(endpoint("").unwrap(), HUB);
-        assert!(endpoint("mirror").is_err());
-        let error = endpoint("https://ann:secret@mirror").unwrap_err();
-        assert!(!error.to_string().contains("secret"), "{error}");
+        assert_eq!(
+            proxies(&[("ALL_PROXY", "a"), ("HTTPS_PROXY", "b")]),
+            (some("HTTPS_PROXY=b"), some("ALL_PROXY=a"))
+        );
+        assert_eq!(
+            proxies(&[("HTTPS_PROXY", "a"), ("https_proxy", "b")]).0,
+            some("https_proxy=b")
+        );
+        let settings = read(&[("NO_PROXY", "localhost, .site.example,")]).unwrap();
+        assert_eq!(settings.no_proxy, ["localhost", ".site.example"]);
     }
 
     #[test]
@@ -206,10 +250,7 @@ mod tests {
         let error = token(&[("HF_TOKEN", "sec\r\nret")])
             .unwrap_err()
             .to_string();
-        assert!(
-            error.contains("HF_TOKEN") && !error.contains("ret:"),
-            "{error}"
-        );
+        assert!(error.contains("HF_TOKEN"), "{error}");
         assert!(!error.contains("sec"), "{error}");
     }
 }
