@@ -36,7 +36,7 @@ struct Golden {
     padded: Vec<f32>,
 }
 
-fn folder(family: &str) -> PathBuf {
+pub fn folder(family: &str) -> PathBuf {
     path("fixtures/families").join(family)
 }
 
@@ -142,13 +142,13 @@ fn change(folder: &Path, tensor: &str, change: impl Fn(&mut Vec<u8>)) {
     fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
-fn classify(model: &Path, more: &[&str]) -> Ran {
+pub fn classify(model: &Path, more: &[&str]) -> Ran {
     let model = model.to_str().unwrap();
     run(&[&["classify", "wire", "--model", model], more].concat())
 }
 
 /// Stance, scores and evidence of each record.
-fn answers(ran: &Ran) -> Vec<[Value; 3]> {
+pub fn answers(ran: &Ran) -> Vec<[Value; 3]> {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let records = ran.records();
     let answer = |r: &Value| ["stance", "scores", "evidence"].map(|key| r[key].clone());

@@ -162,7 +162,7 @@ impl From<InputFormatArg> for InputFormat {
 
 #[derive(Args)]
 pub struct ModelArgs {
-    /// Model: the embedded one, a folder with a manifest.toml, or a hub id (org/name), which is fetched once if it is not in the cache
+    /// Model: the embedded one, a folder, or a hub id (org/name), which is fetched once if it is not in the cache
     #[arg(short, long, value_name = "NAME", default_value = EMBEDDED, help_heading = "Model")]
     pub model: String,
 

@@ -62,7 +62,7 @@ fn list() -> Result<String> {
         .map(|[a, b, c, d]| format!("{a:first$}  {b:second$}  {c:>third$}  {d}\n"))
         .collect();
     text.push_str(&format!(
-        "any folder with a manifest.toml works too: --model FOLDER\nthe cache is {}\n",
+        "any folder with a model works too: --model FOLDER (README, \"Models\", says which)\nthe cache is {}\n",
         cache.folder().display()
     ));
     Ok(text)
@@ -82,7 +82,8 @@ fn about(manifest: &tidings::model::Manifest) -> String {
         true => "any language".to_owned(),
         false => manifest.languages.join(","),
     };
-    format!("{}  {}", plain(&languages), plain(&manifest.license))
+    let text = format!("{}  {}", plain(&languages), plain(&manifest.license));
+    text.trim_end().to_owned()
 }
 
 /// That the files match was seen when they were opened; those inside the program are taken for good there.
@@ -176,7 +177,12 @@ fn show(files: &Files) -> String {
     let folder = files.folder.as_ref().map(|f| f.display().to_string());
     let input = manifest.input;
     let mut rows = vec![
-        ("name", format!("{} {}", manifest.name, manifest.version)),
+        (
+            "name",
+            format!("{} {}", manifest.name, manifest.version)
+                .trim_end()
+                .to_owned(),
+        ),
         ("id", manifest.id()),
         (
             "where",
@@ -188,7 +194,10 @@ fn show(files: &Files) -> String {
         ),
         (
             "network",
-            format!("{}, from {}", manifest.architecture.name(), manifest.base),
+            match &*manifest.base {
+                "" => manifest.architecture.name().to_owned(),
+                base => format!("{}, from {base}", manifest.architecture.name()),
+            },
         ),
         ("languages", manifest.languages.join(", ")),
         ("licence", manifest.license.clone()),
@@ -213,7 +222,9 @@ fn show(files: &Files) -> String {
         let text = format!("{} {}", package.name, package.version);
         rows.push(("package", text));
     }
+    // A model without a manifest does not say everything.
     rows.iter()
+        .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name:<10} {}\n", plain(value)))
         .collect()
 }

@@ -17,7 +17,8 @@ pub fn run(args: &Pull) -> Result<Outcome> {
     let settings = Settings::from_env()?;
     let pulled = match args.from {
         PullFrom::Hub => {
-            if Path::new(&args.model).join("manifest.toml").is_file() {
+            let here = |name| Path::new(&args.model).join(name).is_file();
+            if here("manifest.toml") || here("config.json") {
                 return Err(Error::Usage(format!(
                     "{} is a model's folder: --model takes it as it is (or did you mean --from package?)",
                     args.model

@@ -1,6 +1,7 @@
 //! Models of the hub, as they are used from day to day: fetched when asked for by name, and from then on here.
 
 mod kept;
+mod plain;
 pub mod server;
 mod transport;
 mod trust;

@@ -200,6 +200,19 @@ impl Repo {
         ])
     }
 
+    /// A model without a manifest: one of the tiny classifiers.
+    pub fn of_family(family: &str) -> Self {
+        let folder = crate::families::folder(family);
+        let read = |name| (name, std::fs::read(folder.join(name)).unwrap());
+        let mut repo = Self::new([
+            read("config.json"),
+            read("tokenizer.json"),
+            read("model.safetensors"),
+        ]);
+        repo.files.remove("manifest.toml");
+        repo
+    }
+
     /// The embedded model.
     pub fn embedded() -> Self {
         let folder = crate::path("../models/stance-en-small");

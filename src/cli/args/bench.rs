@@ -54,7 +54,7 @@ pub struct Bench {
     #[arg(long, help_heading = "Input")]
     pub any_language: bool,
 
-    /// Model: the embedded one, a folder with a manifest.toml, or a hub id (org/name, org/name@REVISION); repeat for several
+    /// Model: the embedded one, a folder, or a hub id (org/name, org/name@REVISION); repeat for several
     #[arg(short, long, value_name = "NAME", default_values_t = [EMBEDDED.to_owned()], help_heading = "Subjects")]
     pub model: Vec<String>,
 

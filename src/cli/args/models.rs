@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tidings::model::store::EMBEDDED;
 
 pub(super) const MODELS_HELP: &str = "\
-A model is named by the embedded one's name, a folder with a manifest.toml, or a hub id (org/name or
+A model is named by the embedded one's name, a folder, or a hub id (org/name or
 org/name@REVISION). Models of the hub are kept in the hub's own cache, where its other tools find
 them too. They are fetched by `models pull`, or when --model names one that is not there; nothing
 else uses the network.

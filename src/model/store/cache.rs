@@ -17,11 +17,13 @@ use std::path::{Path, PathBuf};
 use hf_hub::{Cache as Layout, CacheRepo, Repo, RepoType};
 use walkdir::WalkDir;
 
-use super::checksums::Checksums;
+use super::checksums::{Checksums, UNKNOWN};
 use super::name::{Id, is_commit, is_part, is_revision};
+use super::plain::{self, Plain};
 use super::{Files, MANIFEST, read, read_manifest, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
+use crate::model::manifest::PLAIN;
 
 /// The cache in one folder.
 #[derive(Debug, Clone)]
@@ -80,7 +82,10 @@ impl Cache {
             let snapshot = self.snapshot(id, &commit);
             // One that cannot be read is here too: opening it says what is wrong.
             let whole = |manifest| missing(&snapshot, &manifest).is_empty();
-            snapshot.join(MANIFEST).is_file() && read_manifest(&snapshot).map_or(true, whole)
+            match snapshot.join(MANIFEST).is_file() {
+                true => read_manifest(&snapshot).map_or(true, whole),
+                false => PLAIN.iter().all(|name| snapshot.join(name).is_file()),
+            }
         })
     }
 
@@ -95,7 +100,7 @@ impl Cache {
         let snapshot = self.snapshot(id, &commit);
         let path = snapshot.join(MANIFEST);
         if !path.is_file() {
-            return Err(self.absent(id));
+            return self.open_plain(id, &commit);
         }
         let again = again(id);
         let damaged = |what: String| Error::Model(format!("{what}; {again}"));
@@ -135,7 +140,55 @@ impl Cache {
         Ok(files)
     }
 
-    /// What the cache holds that can be used here, in order. Models of other programs, which have no manifest of ours, are left out.
+    /// Opens a model without a manifest, which another program may have fetched.
+    fn open_plain(&self, id: &Id, commit: &str) -> Result<Files> {
+        let snapshot = self.snapshot(id, commit);
+        let missing = PLAIN
+            .into_iter()
+            .filter(|name| !snapshot.join(name).is_file());
+        let missing: Vec<&str> = missing.collect();
+        if missing.contains(&PLAIN[0]) {
+            return Err(self.absent(id));
+        }
+        let again = again(id);
+        let damaged = |what: String| Error::Model(format!("{what}; {again}"));
+        if !missing.is_empty() {
+            return Err(damaged(format!(
+                "`{id}` is not whole in the cache, {} is missing",
+                missing.join(", ")
+            )));
+        }
+        let recorded = Checksums::read(&self.record(id, commit))?;
+        let found = Plain::read(&snapshot)?;
+        if let Some(recorded) = &recorded {
+            // Before it is believed.
+            for (name, sum) in PLAIN.iter().zip(&found.sums) {
+                let held = recorded.hold(name, &snapshot.join(name), sum);
+                held.map_err(damaged)?;
+            }
+        }
+        let files = found.files(id.name())?;
+        if recorded.is_none() {
+            let first = Checksums::of(&files.manifest);
+            // A cache that may only be read serves as it is.
+            first.write(&self.record(id, commit)).ok();
+        }
+        Ok(files)
+    }
+
+    /// What a model without a manifest says of itself, with the checksums of its first use; `None` unless it was used here.
+    fn plain_manifest(&self, id: &Id, commit: &str) -> Option<Result<Manifest>> {
+        let config = read(&self.snapshot(id, commit).join(PLAIN[0])).ok()?;
+        let recorded = match Checksums::read(&self.record(id, commit)) {
+            Ok(recorded) => recorded?,
+            Err(e) => return Some(Err(e)),
+        };
+        let sums = PLAIN.map(|name| recorded.of_file(name).unwrap_or(UNKNOWN).to_owned());
+        Some(plain::manifest(id.name(), &config, sums))
+    }
+
+    /// What the cache holds that can be used here, in order. Models of other programs, which have no manifest of ours and were never
+    /// used here, are left out.
     ///
     /// # Errors
     /// [`Error::Model`] when the folder cannot be read.
@@ -148,10 +201,19 @@ impl Cache {
             let refs = refs(&self.folder.join(&folder).join("refs"));
             for commit in self.folders(&self.folder.join(&folder).join("snapshots"))? {
                 let snapshot = self.folder.join(&folder).join("snapshots").join(&commit);
-                if !is_commit(&commit) || !snapshot.join(MANIFEST).is_file() {
+                if !is_commit(&commit) {
                     continue;
                 }
-                let manifest = read_manifest(&snapshot);
+                let Ok(id) = Id::parse(&repo) else {
+                    continue;
+                };
+                let manifest = match snapshot.join(MANIFEST).is_file() {
+                    true => read_manifest(&snapshot),
+                    false => match self.plain_manifest(&id, &commit) {
+                        Some(manifest) => manifest,
+                        None => continue,
+                    },
+                };
                 let names = manifest.iter().flat_map(Manifest::files);
                 let names = names.map(|(name, _)| name).chain([MANIFEST]);
                 let sizes = names.filter_map(|name| fs::metadata(snapshot.join(name)).ok());
@@ -262,7 +324,7 @@ impl Cache {
         let fetch = match id.on_hub() {
             true => format!("`tidings models pull {id}` fetches it"),
             false => format!(
-                "it is neither the embedded one nor a folder with a manifest.toml; a model of the hub is named org/{}",
+                "it is neither the embedded one nor a folder; a model of the hub is named org/{}",
                 id.repo
             ),
         };

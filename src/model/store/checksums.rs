@@ -11,8 +11,12 @@ use std::path::Path;
 use super::{MANIFEST, replace};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
+use crate::model::manifest::PLAIN;
 
 const DAMAGED: &str = "the record of checksums is damaged: remove the model with `tidings models remove`, and pull it again";
+
+/// In place of a checksum that is not known yet.
+pub const UNKNOWN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Checksums by file name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +35,17 @@ impl Checksums {
     /// Adds one.
     pub fn add(&mut self, name: &str, sum: String) {
         self.0.insert(name.to_owned(), sum);
+    }
+
+    /// That of the file called `name`, if it is known yet.
+    pub fn of_file(&self, name: &str) -> Option<&str> {
+        let sum = self.0.get(name).map(String::as_str);
+        sum.filter(|sum| *sum != UNKNOWN)
+    }
+
+    /// Whether all are known.
+    pub fn whole(&self) -> bool {
+        self.0.keys().all(|name| self.of_file(name).is_some())
     }
 
     /// Reads a record; `None` when there is none yet.
@@ -53,7 +68,8 @@ impl Checksums {
             return fail(DAMAGED.to_owned());
         }
         // An empty one is what a broken disk leaves, and would hold nothing to anything.
-        match sums.0.contains_key(MANIFEST) {
+        let has = |name: &str| sums.0.contains_key(name);
+        match has(MANIFEST) || PLAIN.into_iter().all(has) {
             true => Ok(Some(sums)),
             false => fail(DAMAGED.to_owned()),
         }

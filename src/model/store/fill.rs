@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::cache::{Cache, unwritable};
-use super::checksums::Checksums;
+use super::checksums::{Checksums, UNKNOWN};
 use super::name::Id;
 use super::{Event, MANIFEST, hex, replace, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
+use crate::model::manifest::PLAIN;
 
 /// One version that is being put into the cache.
 pub(super) struct Fill<'a> {
@@ -54,16 +55,42 @@ impl<'a> Fill<'a> {
     pub fn manifest(&self, manifest: &Manifest, bytes: &[u8]) -> Result<()> {
         let sum = sha256(bytes);
         self.hold(manifest, &sum)?;
+        self.keep(MANIFEST, &sum, bytes)
+    }
+
+    /// Puts the configuration of a model without a manifest into the cache, and begins its record: so it is one of ours, whatever
+    /// becomes of the rest.
+    pub fn plain(&self, name: &str, key: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.cache.record(self.id, self.commit);
+        if Checksums::read(&path)?.is_none() {
+            let mut first = Checksums::default();
+            for name in PLAIN {
+                first.add(name, UNKNOWN.to_owned());
+            }
+            first.add(name, sha256(bytes));
+            first.write(&path).map_err(|e| unwritable(&path, &e))?;
+        }
+        self.keep(name, key, bytes)
+    }
+
+    /// What the files were on first use.
+    pub fn recorded(&self) -> Result<Checksums> {
+        let recorded = Checksums::read(&self.cache.record(self.id, self.commit))?;
+        Ok(recorded.unwrap_or_default())
+    }
+
+    /// Makes `bytes`, the content that `key` names, a file of this version.
+    fn keep(&self, name: &str, key: &str, bytes: &[u8]) -> Result<()> {
         for folder in [
             self.cache.repo_folder(self.id).join("blobs"),
             self.cache.snapshot(self.id, self.commit),
         ] {
             fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, &e))?;
         }
-        let partial = self.partial(&sum);
+        let partial = self.partial(key);
         fs::write(&partial, bytes).map_err(|e| unwritable(&partial, &e))?;
-        self.settle(&sum)?;
-        self.link(MANIFEST, &sum)
+        self.settle(key)?;
+        self.link(name, key)
     }
 
     /// An empty folder of the model's own, for what is fetched and not kept.
@@ -87,22 +114,21 @@ impl<'a> Fill<'a> {
         self.blob(&format!("{key}.incomplete"))
     }
 
-    /// Whether the content is here already and has this checksum; what is damaged is said and may be replaced.
+    /// The checksum of the content if it is here already and is `sum`, or whatever it is where that is not known; what is damaged is
+    /// said and may be replaced.
     pub fn holds(
         &self,
         name: &str,
         key: &str,
-        sum: &str,
+        sum: Option<&str>,
         watch: &mut dyn FnMut(Event<'_>),
-    ) -> bool {
-        match sha256_of(&self.blob(key)) {
-            Ok(found) if found.eq_ignore_ascii_case(sum) => true,
-            Ok(_) => {
-                watch(Event::Damaged { name });
-                false
-            }
-            Err(_) => false,
+    ) -> Option<String> {
+        let found = sha256_of(&self.blob(key)).ok()?;
+        if sum.is_none_or(|sum| found.eq_ignore_ascii_case(sum)) {
+            return Some(found);
         }
+        watch(Event::Damaged { name });
+        None
     }
 
     /// Gives content that was checked its name.
@@ -126,11 +152,13 @@ impl<'a> Fill<'a> {
     }
 
     /// Records the checksums, and lets the revision stand for this version from now on.
-    pub fn finish(self, manifest: &Manifest, manifest_sum: String) -> Result<()> {
+    pub fn finish(self, manifest: &Manifest, manifest_sum: Option<String>) -> Result<()> {
         let path = self.cache.record(self.id, self.commit);
         let mut sums = Checksums::of(manifest);
-        sums.add(MANIFEST, manifest_sum);
-        if Checksums::read(&path)?.is_none() {
+        if let Some(sum) = manifest_sum {
+            sums.add(MANIFEST, sum);
+        }
+        if !Checksums::read(&path)?.is_some_and(|recorded| recorded.whole()) {
             sums.write(&path).map_err(|e| unwritable(&path, &e))?;
         }
         stand_for(self.cache, self.id, self.commit)

@@ -1,4 +1,5 @@
-//! Fetching a model from the hub: one list of its files, its manifest, then the files that the manifest names and nothing else.
+//! Fetching a model from the hub: one list of its files, its manifest, then the files that the manifest names and nothing else. Of a
+//! model without one, its configuration, which has to say what it is, then tokenizer and weights.
 //!
 //! A name from the server never becomes a path: files are called what the manifest calls them (plain names, see
 //! [`Manifest`]), contents and commits are called by checksums. The crate `hf-hub` gives the cache's layout; its own
@@ -6,24 +7,27 @@
 //! looking whether the server goes on from there.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::cache::{Cache, unwritable};
+use super::checksums::UNKNOWN;
 use super::fetch::{Client, Failure};
 use super::fill::{Fill, sha256_of, stand_for};
 use super::name::{Id, is_commit};
-use super::{Event, MANIFEST, Pulled, Settings, sha256};
+use super::{Event, MANIFEST, Pulled, Settings, plain, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
+use crate::model::manifest::PLAIN;
 
 /// Most bytes of the list of a model's files.
 const LIST: u64 = 16 << 20;
 const LIST_NAME: &str = "the list of files";
-/// Most bytes of a manifest.
-const MANIFEST_BYTES: u64 = 256 << 10;
+/// Most bytes of a manifest, or of the configuration that stands for one.
+const SHORT: u64 = 256 << 10;
 
 /// The hub of the settings.
 #[derive(Debug, Clone)]
@@ -62,6 +66,15 @@ struct Sibling {
 #[derive(Deserialize)]
 struct Large {
     sha256: Option<String>,
+}
+
+impl Sibling {
+    /// What the hub's other tools call its content, if that is a name we would give.
+    fn key(&self) -> Option<String> {
+        let large = self.lfs.as_ref().and_then(|large| large.sha256.as_ref());
+        let key = large.or(self.blob.as_ref().filter(|blob| is_commit(blob)));
+        key.map(|key| key.to_ascii_lowercase())
+    }
 }
 
 impl Hub {
@@ -121,66 +134,123 @@ impl Hub {
             .iter()
             .map(|file| (&*file.rfilename, file))
             .collect();
-        if !files.contains_key(MANIFEST) {
-            return Err(Error::Model(format!(
-                "`{id}` is no model for this program: it has no {MANIFEST} (README, \"Models\", says what that is)"
-            )));
-        }
         let fill = Fill::begin(cache, id, &commit, watch)?;
-        watch(Event::File {
-            name: MANIFEST,
-            bytes: None,
-        });
-        let bytes = fetch.text(
-            &fetch.address(&commit, MANIFEST),
-            MANIFEST_BYTES,
-            MANIFEST,
-            watch,
-        )?;
-        let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes))
-            .map_err(|e| Error::Model(format!("`{id}`: {e}")))?;
-        fill.manifest(&manifest, &bytes)?;
-        watch(Event::Checked);
-        for (name, sum) in manifest.files() {
-            let Some(file) = files.get(name) else {
-                return Err(Error::Model(format!(
-                    "`{id}` lacks {name}, which its manifest names: its owner has to add it"
-                )));
-            };
-            fetch.file(&fill, &commit, file, (name, sum), watch)?;
+        match files.contains_key(MANIFEST) {
+            true => fetch.stated(fill, &commit, &files, watch)?,
+            false => fetch.plain(fill, &commit, &files, watch)?,
         }
-        fill.finish(&manifest, sha256(&bytes))?;
         let files = cache.open(&id.at(&commit))?;
         Ok(pulled(&commit, false, files))
     }
 }
 
 impl Fetch<'_> {
-    /// Brings one file, unless its content is here.
+    /// Brings the manifest, and the files that it names.
+    fn stated(
+        &self,
+        fill: Fill<'_>,
+        commit: &str,
+        files: &HashMap<&str, &Sibling>,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> Result<()> {
+        let bytes = self.short(commit, MANIFEST, watch)?;
+        let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes))
+            .map_err(|e| Error::Model(format!("`{}`: {e}", self.id)))?;
+        fill.manifest(&manifest, &bytes)?;
+        watch(Event::Checked);
+        for (name, sum) in manifest.files() {
+            let Some(file) = files.get(name) else {
+                return Err(Error::Model(format!(
+                    "`{}` lacks {name}, which its manifest names: its owner has to add it",
+                    self.id
+                )));
+            };
+            self.file(
+                &fill,
+                commit,
+                file,
+                (name, Some((sum, "the manifest says"))),
+                watch,
+            )?;
+        }
+        fill.finish(&manifest, Some(sha256(&bytes)))
+    }
+
+    /// Brings the files of a model without a manifest, if its configuration says what it is: that is asked first.
+    fn plain(
+        &self,
+        fill: Fill<'_>,
+        commit: &str,
+        files: &HashMap<&str, &Sibling>,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> Result<()> {
+        let fail = |what: &dyn Display| Error::Model(format!("`{}`: {what}", self.id));
+        if let Some(what) = plain::lacking(|name| files.contains_key(name)) {
+            return Err(fail(&what));
+        }
+        let [config, ..] = PLAIN;
+        let json = self.short(commit, config, watch)?;
+        let manifest = |sums| plain::manifest(self.id.name(), &json, sums).map_err(|e| fail(&e));
+        manifest(PLAIN.map(|_| UNKNOWN.to_owned()))?;
+        let sum = sha256(&json);
+        fill.plain(
+            config,
+            &files[config].key().unwrap_or_else(|| sum.clone()),
+            &json,
+        )?;
+        watch(Event::Checked);
+        let recorded = fill.recorded()?;
+        let mut rest = |name: &str| {
+            let recorded = recorded
+                .of_file(name)
+                .map(|sum| (sum, "on first use it was"));
+            self.file(&fill, commit, files[name], (name, recorded), watch)
+        };
+        let sums = [sum, rest(PLAIN[1])?, rest(PLAIN[2])?];
+        fill.finish(&manifest(sums)?, None)
+    }
+
+    /// A short file.
+    fn short(&self, commit: &str, name: &str, watch: &mut dyn FnMut(Event<'_>)) -> Result<Vec<u8>> {
+        watch(Event::File { name, bytes: None });
+        self.text(&self.address(commit, name), SHORT, name, watch)
+    }
+
+    /// Brings one file, unless its content is here, and gives its checksum. It has to be the `expected` one, which somebody stated;
+    /// else the one that the hub lists, if it does.
     fn file(
         &self,
         fill: &Fill<'_>,
         commit: &str,
         listed: &Sibling,
-        (name, sum): (&str, &str),
+        (name, expected): (&str, Option<(&str, &str)>),
         watch: &mut dyn FnMut(Event<'_>),
-    ) -> Result<()> {
+    ) -> Result<String> {
         let id = self.id;
+        let large = listed.lfs.as_ref().and_then(|large| large.sha256.as_ref());
+        let expected = expected.or(large.map(|sum| (&**sum, "the hub's list says")));
+        let sum = expected.map(|(sum, _)| sum);
+        let is = |found: &str| sum.is_none_or(|sum| found.eq_ignore_ascii_case(sum));
         let wrong = |found: &str| {
+            let (sum, who) = expected.unwrap_or_default();
             Error::Model(format!(
-                "{name} of `{id}` is not the file that its manifest means: its sha256 is {found}, the manifest says {sum}. It was thrown away; if it \
-                 comes so again, tell the model's owner"
+                "{name} of `{id}` is not the file that it should be: its sha256 is {found}, {who} {sum}. It was thrown away; if it comes so again, tell \
+                 the model's owner"
             ))
         };
-        let large = listed.lfs.as_ref().and_then(|large| large.sha256.as_ref());
-        if let Some(found) = large.filter(|found| !found.eq_ignore_ascii_case(sum)) {
+        if let Some(found) = large.filter(|found| !is(found)) {
             return Err(wrong(found));
         }
-        // As the hub's other tools name it, if that is a name we would give.
-        let key = large.or(listed.blob.as_ref().filter(|blob| is_commit(blob)));
-        let key = key.map_or(sum, |key| key).to_ascii_lowercase();
-        if fill.holds(name, &key, sum, watch) {
-            return fill.link(name, &key);
+        let named = || {
+            sum.map_or_else(
+                || sha256(format!("{commit}/{name}").as_bytes()),
+                str::to_owned,
+            )
+        };
+        let key = listed.key().unwrap_or_else(|| named().to_ascii_lowercase());
+        if let Some(found) = fill.holds(name, &key, sum, watch) {
+            fill.link(name, &key)?;
+            return Ok(found);
         }
         watch(Event::File {
             name,
@@ -188,12 +258,12 @@ impl Fetch<'_> {
         });
         let path = fill.partial(&key);
         let address = self.address(commit, name);
-        loop {
+        let found = loop {
             let resumed = self.client.file(&address, &path, listed.size, watch);
             let resumed = resumed.map_err(|f| self.explain(f, name))?;
             let found = sha256_of(&path).map_err(|e| unwritable(&path, &e))?;
-            if found.eq_ignore_ascii_case(sum) {
-                break;
+            if is(&found) {
+                break found;
             }
             fs::remove_file(&path).map_err(|e| unwritable(&path, &e))?;
             if !resumed {
@@ -201,11 +271,11 @@ impl Fetch<'_> {
             }
             // The part from an earlier run may be what was wrong.
             watch(Event::Damaged { name });
-        }
+        };
         fill.settle(&key)?;
         fill.link(name, &key)?;
         watch(Event::Checked);
-        Ok(())
+        Ok(found)
     }
 
     /// The commit that a revision is now, and its files.

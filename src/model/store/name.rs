@@ -43,7 +43,7 @@ impl Name {
                 return error;
             }
             Error::Model(format!(
-                "no model `{text}`: it is neither `{EMBEDDED}`, nor a folder with a manifest.toml, nor a hub id such as org/name or org/name@revision \
+                "no model `{text}`: it is neither `{EMBEDDED}`, nor a folder, nor a hub id such as org/name or org/name@revision \
                  (`tidings models list` shows what there is)"
             ))
         })
@@ -85,6 +85,11 @@ impl Id {
                 false => revision.to_owned(),
             },
         })
+    }
+
+    /// The name without its owner.
+    pub fn name(&self) -> &str {
+        self.repo.rsplit('/').next().unwrap_or(&self.repo)
     }
 
     /// Whether it can be on the hub: only what has an owner.

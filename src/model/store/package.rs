@@ -81,7 +81,7 @@ pub fn pull(
     let taken = take(&manifest, package, folder, &fill, &fetched, watch);
     fs::remove_dir_all(&fetched).ok();
     taken?;
-    fill.finish(&manifest, sum.clone())?;
+    fill.finish(&manifest, Some(sum.clone()))?;
     watch(Event::Checked);
     Ok(pulled(false, cache.open(&id.at(commit))?))
 }
@@ -99,7 +99,7 @@ fn take(
     let mut archive = open(&wheel, package)?;
     for (name, sum) in manifest.files() {
         let sum = sum.to_ascii_lowercase();
-        if !fill.holds(name, &sum, &sum, watch) {
+        if fill.holds(name, &sum, Some(&sum), watch).is_none() {
             let partial = fill.partial(&sum);
             let from = match package.members.get(name) {
                 Some(member) => unpack(&mut archive, member, &partial, package)?,

@@ -1,0 +1,157 @@
+//! Models of the hub without a manifest of ours, as nearly all are: what their configuration says is what they are, or they are refused.
+
+use std::fs;
+
+use super::server::{Repo, Server};
+use super::{Home, ID, home_without_server};
+use crate::families;
+
+#[test]
+fn a_plain_model_of_the_hub_is_fetched_once_and_held_to_what_it_was() {
+    let repo = Repo::of_family("bert");
+    let server = Server::of(repo.clone());
+    let home = Home::new(&server);
+    let args = ["classify", "wire", "--model", ID];
+    let ran = home.run(&args);
+    assert!(
+        ran.err.contains("fetching tidings-test/stance from"),
+        "{}",
+        ran.err
+    );
+    let folder = families::classify(&families::folder("bert"), &[]);
+    let answers = families::answers(&folder);
+    assert_eq!(families::answers(&ran), answers);
+    let id = ran.records()[0]["model"].as_str().unwrap().to_owned();
+    assert!(id.starts_with("stance@"), "{id}");
+    // The list, and each file once.
+    assert_eq!(server.asked().len(), 4, "{:?}", server.paths());
+
+    let offline = |args: &[&str]| {
+        home.command(args)
+            .env("HF_HUB_OFFLINE", "1")
+            .output()
+            .unwrap()
+    };
+    assert_eq!(offline(&args).stdout, ran.out.as_bytes());
+    for args in [
+        &["models", "list"][..],
+        &["models", "show", ID],
+        &["models", "verify", ID],
+        &["models", "verify"],
+    ] {
+        let ran = home.run(args);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.contains("stance"), "{}", ran.out);
+    }
+    assert_eq!(server.asked().len(), 4);
+
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let path = home.snapshot(&repo).join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.len() - 2;
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let ran = home.run(&args);
+        let said = ran.refused();
+        assert!(said.contains(name) && said.contains("damaged"), "{said}");
+        assert!(said.contains("models pull"), "{said}");
+        let ran = home.run(&["models", "pull", ID]);
+        assert_eq!(ran.code, 0, "{name}: {}", ran.err);
+        assert_eq!(families::answers(&home.run(&args)), answers, "{name}");
+    }
+    let ran = home.run(&["models", "remove", ID, "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!home.repo().exists());
+}
+
+#[test]
+fn what_another_program_fetched_is_used_as_it_is() {
+    let repo = Repo::of_family("roberta");
+    let home = home_without_server();
+    let snapshot = home.snapshot(&repo);
+    fs::create_dir_all(&snapshot).unwrap();
+    for (name, bytes) in &repo.files {
+        fs::write(snapshot.join(name), bytes).unwrap();
+    }
+    fs::create_dir_all(home.repo().join("refs")).unwrap();
+    fs::write(home.repo().join("refs/main"), &repo.commit).unwrap();
+    // Until it is used here it is none of ours.
+    assert!(!home.run(&["models", "list"]).out.contains(ID));
+    let ran = home.run(&["classify", "wire", "--model", ID]);
+    let folder = families::classify(&families::folder("roberta"), &[]);
+    assert_eq!(families::answers(&ran), families::answers(&folder));
+    assert!(home.run(&["models", "list"]).out.contains(ID));
+    fs::remove_file(snapshot.join("tokenizer.json")).unwrap();
+    let ran = home.run(&["models", "verify", ID]);
+    assert!(
+        ran.refused().contains("tokenizer.json is missing"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_plain_model_that_leaves_doubt_is_refused_before_its_weights_are_fetched() {
+    type Change = fn(&mut Repo);
+    let cases: [(Change, &str); 4] = [
+        (
+            |repo| {
+                let config = String::from_utf8(repo.files["config.json"].clone()).unwrap();
+                let config = config.replace("NEUTRAL", "LABEL_1");
+                repo.files
+                    .insert("config.json".to_owned(), config.into_bytes());
+            },
+            "not guessed",
+        ),
+        (
+            |repo| {
+                let weights = repo.files.remove("model.safetensors").unwrap();
+                repo.files.insert("pytorch_model.bin".to_owned(), weights);
+            },
+            "never opened",
+        ),
+        (
+            |repo| {
+                repo.files.remove("tokenizer.json");
+            },
+            "it has no tokenizer.json",
+        ),
+        (
+            |repo| {
+                repo.files.remove("config.json");
+            },
+            "neither manifest.toml nor config.json",
+        ),
+    ];
+    for (change, says) in cases {
+        let mut repo = Repo::of_family("bert");
+        change(&mut repo);
+        let server = Server::of(repo);
+        let home = Home::new(&server);
+        let ran = home.run(&["classify", "wire", "--model", ID]);
+        assert!(ran.refused().contains(says), "{says}: {}", ran.err);
+        assert!(server.asked().len() <= 2, "{says}: {:?}", server.paths());
+        assert!(!home.repo().exists(), "{says}");
+    }
+}
+
+#[test]
+fn weights_that_are_not_what_the_hub_lists_are_thrown_away() {
+    let repo = Repo::of_family("bert");
+    let server = Server::spoiling(&repo, |_, _, reply| {
+        let last = reply.body.len() - 1;
+        reply.body[last] ^= 1;
+    });
+    let home = Home::new(&server);
+    let said = home.fails();
+    assert!(
+        said.contains("model.safetensors") && said.contains("the hub's list says"),
+        "{said}"
+    );
+    assert!(!home.snapshot(&repo).join("model.safetensors").exists());
+    // What came is listed as incomplete, and can be removed.
+    let list = home.run(&["models", "list"]).out;
+    assert!(list.contains("incomplete"), "{list}");
+    let ran = home.run(&["models", "remove", ID, "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
