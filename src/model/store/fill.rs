@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::cache::{Cache, unwritable};
-use super::checksums::{Checksums, UNKNOWN};
+use super::checksums::Checksums;
 use super::name::Id;
 use super::{Event, MANIFEST, hex, replace, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
-use crate::model::manifest::PLAIN;
 
 /// One version that is being put into the cache.
 pub(super) struct Fill<'a> {
@@ -60,12 +59,13 @@ impl<'a> Fill<'a> {
 
     /// Puts the configuration of a model without a manifest into the cache, and begins its record: so it is one of ours, whatever
     /// becomes of the rest.
+    #[cfg(feature = "hub")]
     pub fn plain(&self, name: &str, key: &str, bytes: &[u8]) -> Result<()> {
         let path = self.cache.record(self.id, self.commit);
         if Checksums::read(&path)?.is_none() {
             let mut first = Checksums::default();
-            for name in PLAIN {
-                first.add(name, UNKNOWN.to_owned());
+            for name in crate::model::manifest::PLAIN {
+                first.add(name, super::checksums::UNKNOWN.to_owned());
             }
             first.add(name, sha256(bytes));
             first.write(&path).map_err(|e| unwritable(&path, &e))?;
@@ -74,6 +74,7 @@ impl<'a> Fill<'a> {
     }
 
     /// What the files were on first use.
+    #[cfg(feature = "hub")]
     pub fn recorded(&self) -> Result<Checksums> {
         let recorded = Checksums::read(&self.cache.record(self.id, self.commit))?;
         Ok(recorded.unwrap_or_default())
