@@ -305,6 +305,16 @@ fn a_manifest_names_what_a_configuration_leaves_open() {
 }
 
 #[test]
+fn the_manifest_of_the_readme_is_one() {
+    let readme = fs::read_to_string(path("../README.md")).unwrap();
+    let (_, rest) = readme.split_once("```toml\nschema").unwrap();
+    let (manifest, _) = rest.split_once("```").unwrap();
+    let manifest = format!("schema{}", manifest.replace('…', &"0".repeat(64)));
+    let manifest = tidings::model::Manifest::parse(&manifest).unwrap();
+    assert_eq!(manifest.labels.len(), 3);
+}
+
+#[test]
 fn a_foreign_model_that_is_not_what_it_says_is_refused() {
     let remove =
         |name: &'static str| move |folder: &Path| fs::remove_file(folder.join(name)).unwrap();

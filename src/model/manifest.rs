@@ -402,8 +402,8 @@ impl Manifest {
 /// Tokens of a window where no manifest says otherwise, if the encoder can take them: what most classifiers are trained with.
 const USUAL_WINDOW: usize = 512;
 
-/// More than any encoder takes: attention is square in it.
-const MOST_WINDOW: usize = 16_384;
+/// The memory of attention is square in a window: of 12 heads over so many tokens it is 0.8 GB.
+const MOST_WINDOW: usize = 4096;
 
 /// Names of configuration, tokenizer and weights where no manifest names them: Hugging Face's own.
 pub const PLAIN: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
