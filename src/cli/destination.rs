@@ -82,7 +82,11 @@ impl Destination {
             .journal()
             .is_some_and(|journal| Journal::log_of(journal).exists());
         let to_stdout = matches!(destination.place, Place::Stdout);
-        refuse_inputs(sources, &destination.own_paths(), to_stdout, of_a_run)?;
+        let foreign: Vec<PathBuf> = match of_a_run {
+            true => Vec::new(),
+            false => destination.files().map(Path::to_owned).collect(),
+        };
+        refuse_inputs(sources, &destination.own_paths(), &foreign, to_stdout)?;
         if to_stdout && format == Format::Html {
             refuse_terminal()?;
         }
@@ -279,15 +283,15 @@ impl Output {
 }
 
 /// Refuses to write what would be read: `own` are the files that are written, or are beside them, and `to_stdout` says whether standard
-/// output is written. In a folder that is read, what looks like an article of it is replaced only if it is a run's output (`of_a_run`).
+/// output is written. In a folder that is read nothing of them is read, but `foreign`, those that may be articles of it, are not replaced.
 ///
 /// # Errors
 /// [`Error::Usage`] that names the file.
 pub fn refuse_inputs(
     sources: &[Source],
     own: &[PathBuf],
+    foreign: &[PathBuf],
     to_stdout: bool,
-    of_a_run: bool,
 ) -> Result<()> {
     let both = |path: &Path| {
         Err(Error::Usage(format!(
@@ -316,7 +320,7 @@ pub fn refuse_inputs(
                 let place = path.is_file().then(|| path.canonicalize().ok()).flatten();
                 place.is_some_and(|path| path.starts_with(&folder))
             };
-            if let Some(path) = own.iter().find(inside).filter(|_| !of_a_run) {
+            if let Some(path) = foreign.iter().find(inside) {
                 return both(path);
             }
             continue;

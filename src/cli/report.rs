@@ -29,7 +29,7 @@ pub fn run(args: &Report) -> Result<Outcome> {
     let new = output.as_deref().map(|output| suffixed(output, "new"));
     let own: Vec<PathBuf> = output.iter().chain(&new).cloned().collect();
     for read in [&runs, &articles] {
-        refuse_inputs(read, &own, output.is_none(), false)?;
+        refuse_inputs(read, &own, &own, output.is_none())?;
     }
     refuse_records(&args.runs, &articles)?;
     let (Some(output), Some(new)) = (output, new) else {
