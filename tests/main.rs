@@ -6,6 +6,8 @@ mod architecture;
 mod bench;
 mod cli;
 mod eval;
+#[cfg(feature = "parquet")]
+mod fuzz;
 mod golden;
 #[cfg(feature = "hub")]
 mod hub;
