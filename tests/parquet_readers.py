@@ -227,10 +227,11 @@ def main():
     if a.install:
         place = tempfile.mkdtemp()
         try:
-            venv.create(place, with_pip=True)
             python = os.path.join(place, "bin", "python")
-            installed = subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES])
-            if installed.returncode != 0:
+            try:
+                venv.create(place, with_pip=True)
+                subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+            except subprocess.CalledProcessError:
                 print("skipped: pip could not install", *PACKAGES)
                 sys.exit(0)
             sys.exit(subprocess.run([python, __file__, a.program, "--articles", str(a.articles)]).returncode)
