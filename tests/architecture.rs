@@ -1,5 +1,6 @@
 //! The house rules that no lint can say: which part of the tree may know what.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -55,6 +56,50 @@ fn only_a_pull_reaches_out() {
 #[test]
 fn only_the_kernels_are_unsafe() {
     assert_eq!(strangers("unsafe", &["kernel/"]), Vec::<String>::new());
+}
+
+/// SECURITY.md has a row for each function with `unsafe` in it, and how many lines of it.
+#[test]
+fn every_unsafe_is_in_the_inventory() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    sources(&root.join("src/kernel"), &mut found);
+    let mut uses = BTreeMap::new();
+    for (path, text) in found {
+        let file = path.rsplit('/').next().unwrap().to_owned();
+        let mut function = "";
+        for line in text
+            .lines()
+            .map(str::trim_start)
+            .filter(|l| !l.starts_with("//"))
+        {
+            if let Some((before, name)) = line.split_once("fn ")
+                && (before.is_empty() || before.ends_with(' '))
+            {
+                function = name.split(['(', '<']).next().unwrap();
+            }
+            if line.contains("unsafe ") {
+                *uses.entry((file.clone(), function.to_owned())).or_insert(0) += 1;
+            }
+        }
+    }
+    assert!(uses.len() > 5);
+    let inventory = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let rows = inventory.lines().filter(|line| line.starts_with("| `"));
+    let stated: BTreeMap<(String, String), usize> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row
+                .split('|')
+                .map(|cell| cell.trim().trim_matches('`'))
+                .collect();
+            assert!(cells[4].len() > 10, "no reason: {row}");
+            (
+                (cells[1].to_owned(), cells[2].to_owned()),
+                cells[3].parse().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(uses, stated);
 }
 
 #[test]

@@ -325,6 +325,8 @@ fn a_full_disk_is_an_error_of_its_own() {
         &["classify", "wire", "--format", "jsonl", "-o", "/dev/full"][..],
         &["classify", "wire", "--format", "csv", "-o", "/dev/full"],
         &["classify", "wire", "--format", "html", "-o", "/dev/full"],
+        #[cfg(feature = "parquet")]
+        &["classify", "wire", "--format", "parquet", "-o", "/dev/full"],
     ] {
         let ran = run(args);
         assert_eq!(ran.code, 3);
@@ -366,6 +368,8 @@ fn a_closed_pipe_ends_quietly() {
     for format in ["jsonl", "csv", "table", "html"] {
         closed_pipe(format);
     }
+    #[cfg(feature = "parquet")]
+    closed_pipe("parquet");
 }
 
 fn closed_pipe(format: &str) {

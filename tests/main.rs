@@ -7,6 +7,8 @@ mod bench;
 mod cli;
 mod eval;
 mod families;
+#[cfg(feature = "parquet")]
+mod fuzz;
 mod golden;
 #[cfg(feature = "hub")]
 mod hub;

@@ -16,6 +16,8 @@ const MAX_CONTROLS: usize = 50;
 /// Text has fewer replacement characters, or characters that nothing prints, than one in this many.
 const MAX_DAMAGE: usize = 20;
 
+const PARQUET: &[u8] = b"PAR1";
+
 /// Signatures of formats that hold no plain text: name, offset, bytes.
 const SIGNATURES: &[(&str, usize, &[u8])] = &[
     ("a PDF document", 0, b"%PDF-"),
@@ -34,7 +36,7 @@ const SIGNATURES: &[(&str, usize, &[u8])] = &[
     ("a 7z archive", 0, b"7z\xbc\xaf\x27\x1c"),
     ("a RAR archive", 0, b"Rar!\x1a\x07"),
     ("a tar archive", 257, b"ustar"),
-    ("a Parquet file", 0, b"PAR1"),
+    ("a Parquet file", 0, PARQUET),
     ("a SQLite database", 0, b"SQLite format 3\0"),
     ("an ELF program", 0, b"\x7fELF"),
     ("a Java class", 0, b"\xca\xfe\xba\xbe"),
@@ -117,6 +119,11 @@ pub fn refuse_signature(head: &[u8]) -> Result<(), ArticleError> {
         )),
         None => Ok(()),
     }
+}
+
+/// Whether these are the first bytes of a Parquet file, and not of a text that begins alike.
+pub fn is_parquet(head: &[u8]) -> bool {
+    head.starts_with(PARQUET) && !is_prose(head, PARQUET)
 }
 
 /// UTF-16 of either byte order, with or without a byte order mark, judged by a file's start.

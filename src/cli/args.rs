@@ -146,6 +146,8 @@ pub enum InputFormatArg {
     Jsonl,
     /// CSV or TSV with a header
     Csv,
+    /// Parquet: the columns of its top level
+    Parquet,
 }
 
 impl From<InputFormatArg> for InputFormat {
@@ -156,6 +158,7 @@ impl From<InputFormatArg> for InputFormat {
             InputFormatArg::Html => Self::Html,
             InputFormatArg::Jsonl => Self::Jsonl,
             InputFormatArg::Csv => Self::Csv,
+            InputFormatArg::Parquet => Self::Parquet,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where the results go: checked before any work, emptied only when the work can begin, and never read as input.
 //!
-//! A file is written as a [`Journal`], which can be gone on with: JSON Lines are the journal itself, a CSV file or a page is made from its
-//! journal (`labels.csv.jsonl`) in the end. Standard output, pipes and tables are streams.
+//! A file is written as a [`Journal`], which can be gone on with: JSON Lines are the journal itself, a CSV or Parquet file or a page is made
+//! from its journal (`labels.csv.jsonl`) in the end. Standard output, pipes and tables are streams.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use same_file::Handle;
 use serde_json::{Map, Value};
 use tidings::article::read::{Skip, Source};
-use tidings::output::{Csv, Earlier, Journal, JsonLines, Labels, Page, Record, Sink, Table};
+use tidings::output::{
+    Csv, Earlier, Journal, JsonLines, Labels, Page, Parquet, Record, Sink, Table,
+};
 use tidings::{Error, Result};
 
 use super::args::{Classify, Format};
@@ -42,6 +44,8 @@ pub enum Output {
     Stream(Box<dyn Sink>),
     /// A page on a stream, which has an end.
     Page(Box<Page<Box<dyn Write>>>),
+    /// A Parquet file on a stream, which has an end too.
+    Parquet(Box<Parquet<Box<dyn Write + Send>>>),
     Journal(Box<Journal>),
 }
 
@@ -64,13 +68,21 @@ impl Destination {
             (None, None) if io::stdout().is_terminal() => Format::Table,
             (None, None) => Format::Jsonl,
         };
+        if format == Format::Parquet && !cfg!(feature = "parquet") {
+            return Err(Error::Usage(
+                "this program was built without its feature `parquet`: write .jsonl or .csv"
+                    .to_owned(),
+            ));
+        }
         let place = match path.map(followed).transpose()? {
             None => Place::Stdout,
             Some(path) if fs::metadata(&path).is_ok_and(|m| !m.is_file()) => Place::Stream(path),
             Some(path) => match format {
                 Format::Table => Place::Stream(path),
                 Format::Jsonl => Place::Journal(path, None),
-                Format::Csv | Format::Html => Place::Journal(suffixed(&path, "jsonl"), Some(path)),
+                Format::Csv | Format::Parquet | Format::Html => {
+                    Place::Journal(suffixed(&path, "jsonl"), Some(path))
+                }
             },
         };
         let destination = Self {
@@ -87,12 +99,14 @@ impl Destination {
             false => destination.files().map(Path::to_owned).collect(),
         };
         refuse_inputs(sources, &destination.own_paths(), &foreign, to_stdout)?;
-        if to_stdout && format == Format::Html {
-            refuse_terminal()?;
+        match format {
+            Format::Html if to_stdout => refuse_terminal("a page", "report.html")?,
+            Format::Parquet if to_stdout => refuse_terminal("Parquet", "labels.parquet")?,
+            _ => {}
         }
         match &destination.place {
             Place::Stdout | Place::Stream(_) if start != Start::Anew => Err(Error::Usage(
-                "--resume and --retry-errors go on with a file: name it with -o (.jsonl, .csv or .html)"
+                "--resume and --retry-errors go on with a file: name it with -o (.jsonl, .csv, .parquet or .html)"
                     .to_owned(),
             )),
             Place::Stdout => Ok(()),
@@ -165,7 +179,7 @@ impl Destination {
         claims: &[String],
         settings: Map<String, Value>,
     ) -> Result<Output> {
-        let out: Box<dyn Write> = match &self.place {
+        let out: Box<dyn Write + Send> = match &self.place {
             Place::Journal(journal, made) => {
                 if let (Start::Anew, Some(made)) = (self.start, made) {
                     // Else the old table would lie beside the records of an interrupted run.
@@ -187,8 +201,8 @@ impl Destination {
                 Box::new(BufWriter::new(File::create(path).map_err(Error::Output)?))
             }
             // Line by line on a terminal: each row is worth seeing at once.
-            Place::Stdout if self.format == Format::Table => Box::new(io::stdout().lock()),
-            Place::Stdout => Box::new(BufWriter::new(io::stdout().lock())),
+            Place::Stdout if self.format == Format::Table => Box::new(io::stdout()),
+            Place::Stdout => Box::new(BufWriter::new(io::stdout())),
         };
         Ok(Output::Stream(match self.format {
             Format::Table => {
@@ -206,6 +220,7 @@ impl Destination {
             }
             Format::Jsonl => Box::new(JsonLines(out)),
             Format::Csv => Box::new(Csv::new(out)),
+            Format::Parquet => return Ok(Output::Parquet(Box::new(Parquet::new(out)))),
             Format::Html => return Ok(Output::Page(Box::new(Page::new(out)))),
         }))
     }
@@ -221,14 +236,22 @@ impl Destination {
         let make = || -> io::Result<()> {
             let new = suffixed(made, "new");
             let out = BufWriter::new(File::create(&new)?);
-            if self.format == Format::Html {
-                let mut page = Page::new(out);
-                copy(journal, &mut page)?;
-                page.finish()?;
-            } else {
-                let mut rows = Csv::new(out);
-                copy(journal, &mut rows)?;
-                rows.flush()?;
+            match self.format {
+                Format::Html => {
+                    let mut page = Page::new(out);
+                    copy(journal, &mut page)?;
+                    page.finish()?;
+                }
+                Format::Parquet => {
+                    let mut file = Parquet::new(out);
+                    copy(journal, &mut file)?;
+                    file.finish()?;
+                }
+                _ => {
+                    let mut rows = Csv::new(out);
+                    copy(journal, &mut rows)?;
+                    rows.flush()?;
+                }
             }
             File::open(&new)?.sync_data()?;
             fs::rename(&new, made)
@@ -252,6 +275,7 @@ impl Output {
         match self {
             Self::Stream(sink) => sink.as_mut(),
             Self::Page(page) => page.as_mut(),
+            Self::Parquet(file) => file.as_mut(),
             Self::Journal(journal) => journal.as_mut(),
         }
     }
@@ -259,7 +283,7 @@ impl Output {
     /// What the output held before.
     pub fn earlier(&self) -> Earlier {
         match self {
-            Self::Stream(_) | Self::Page(_) => Earlier::default(),
+            Self::Stream(_) | Self::Page(_) | Self::Parquet(_) => Earlier::default(),
             Self::Journal(journal) => journal.earlier().clone(),
         }
     }
@@ -267,7 +291,7 @@ impl Output {
     /// Ends the output; `whole` when the run came to the end of its input.
     ///
     /// # Errors
-    /// Those of [`Journal::finish`]; [`Error::Output`] when a page cannot be written to its end.
+    /// Those of [`Journal::finish`]; [`Error::Output`] when a page or a Parquet file cannot be written to its end.
     pub fn finish(self, whole: bool) -> Result<()> {
         match self {
             Self::Stream(_) => Ok(()),
@@ -277,6 +301,7 @@ impl Output {
                 }
                 page.finish().map_err(Error::Output)
             }
+            Self::Parquet(file) => file.finish().map_err(Error::Output),
             Self::Journal(journal) => journal.finish(whole),
         }
     }
@@ -341,16 +366,15 @@ pub fn refuse_inputs(
     Ok(())
 }
 
-/// A page is not for reading as text.
+/// `what` is not for reading as text.
 ///
 /// # Errors
 /// [`Error::Usage`] when standard output is a terminal.
-pub fn refuse_terminal() -> Result<()> {
+pub fn refuse_terminal(what: &str, name: &str) -> Result<()> {
     match io::stdout().is_terminal() {
-        true => Err(Error::Usage(
-            "a page is not for the terminal: name a file with -o report.html, or pipe it somewhere"
-                .to_owned(),
-        )),
+        true => Err(Error::Usage(format!(
+            "{what} is not for the terminal: name a file with -o {name}, or pipe it somewhere"
+        ))),
         false => Ok(()),
     }
 }
@@ -417,9 +441,10 @@ fn by_extension(path: &Path) -> Result<Format> {
     match path.extension().and_then(|e| e.to_str()) {
         Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
         Some("csv") => Ok(Format::Csv),
+        Some("parquet") => Ok(Format::Parquet),
         Some("html" | "htm") => Ok(Format::Html),
         _ => Err(Error::Usage(format!(
-            "{}: the extension decides the format; use .jsonl, .csv or .html, or say --format",
+            "{}: the extension decides the format; use .jsonl, .csv, .parquet or .html, or say --format",
             path.display()
         ))),
     }

@@ -33,7 +33,7 @@ pub fn run(args: &Report) -> Result<Outcome> {
     }
     refuse_records(&args.runs, &articles)?;
     let (Some(output), Some(new)) = (output, new) else {
-        refuse_terminal()?;
+        refuse_terminal("a page", "report.html")?;
         return fill(args, io::stdout().lock(), articles, own);
     };
     refuse_existing(&output, args.force, "")?;

@@ -1,7 +1,8 @@
 //! One row a record, for spreadsheets: RFC 4180 quoting, and no cell that a spreadsheet would run as a formula.
 //!
-//! A text cell that starts with `=`, `+`, `-`, `@`, a tab or a carriage return gets an apostrophe in front (OWASP's rule); one that
-//! starts with an apostrophe gets another, so that taking one away always gives the text back.
+//! Where a cell begins, an apostrophe is put before `=`, `+`, `-`, `@` (OWASP's rule) and before an apostrophe, so that taking one away there
+//! always gives the text back. A spreadsheet may split at other characters than we do (in half of Europe at `;`) and then ignores our quotes:
+//! so within a text a cell may begin after each `;`, tab and line break as well, and spaces and quotation marks before it do not count.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -104,17 +105,99 @@ fn io_error(error: ::csv::Error) -> io::Error {
 }
 
 fn text(cell: &str) -> Cow<'_, str> {
-    match cell.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\'') => format!("'{cell}").into(),
-        _ => cell.into(),
+    let (mut safe, mut copied, mut begins) = (String::new(), 0, true);
+    for (at, c) in cell.char_indices() {
+        // The wide ones are those of Chinese and Japanese keyboards.
+        let runs = matches!(c, '=' | '+' | '-' | '@' | '\'' | '＝' | '＋' | '－' | '＠');
+        if begins && runs {
+            safe.push_str(cell.get(copied..at).unwrap_or_default());
+            safe.push('\'');
+            copied = at;
+        }
+        begins = match c {
+            ';' | '\t' | '\r' | '\n' => true,
+            ' ' | '"' => begins,
+            _ => false,
+        };
     }
+    if copied == 0 && safe.is_empty() {
+        return cell.into();
+    }
+    safe.push_str(cell.get(copied..).unwrap_or_default());
+    safe.into()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
     use crate::error::{ArticleError, ArticleErrorKind};
+
+    /// What a reader does who wants the text: takes away the apostrophe with which a cell begins.
+    fn back(cell: &str) -> String {
+        let (mut text, mut begins) = (String::new(), true);
+        for c in cell.chars() {
+            let put_there = begins && c == '\'';
+            begins = !put_there
+                && (matches!(c, ';' | '\t' | '\r' | '\n') || begins && matches!(c, ' ' | '"'));
+            if !put_there {
+                text.push(c);
+            }
+        }
+        text
+    }
+
+    /// The cells of a line however it is split: at our commas with our quotes, or at other characters without.
+    fn cells(line: &str) -> Vec<String> {
+        let rows = ::csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(line.as_bytes())
+            .into_records();
+        let ours = rows.flat_map(|row| row.unwrap().iter().map(String::from).collect::<Vec<_>>());
+        let lines = line.split(['\n', '\r']);
+        let others = lines.flat_map(|line| line.split([';', '\t']).map(String::from));
+        ours.chain(others).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_spreadsheet_runs_a_text_and_no_text_is_lost(article in "[=+@a'\"; \t\r\n,＝-]{0,12}") {
+            let mut rows = ::csv::Writer::from_writer(Vec::new());
+            rows.write_record([b"id", text(&article).as_bytes(), b"end"]).unwrap();
+            let line = String::from_utf8(rows.into_inner().unwrap()).unwrap();
+            for cell in cells(&line) {
+                let seen = cell.trim_start_matches([' ', '"', '\t', '\r', '\n']);
+                prop_assert!(!seen.starts_with(['=', '+', '-', '@', '＝']), "{line:?}: {cell:?}");
+            }
+            let mut rows = ::csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+            let row = rows.records().next().unwrap().unwrap();
+            prop_assert_eq!(back(&row[1]), article);
+        }
+    }
+
+    #[test]
+    fn most_texts_stay_as_they_are() {
+        for usual in [
+            "",
+            "Talks – or not? – resume; Monday, 9 a.m.",
+            "a=b; c-d",
+            "10 - 2",
+            "the envoy's \"no\"",
+        ] {
+            assert_eq!(text(usual), usual);
+        }
+        for (article, safe) in [
+            ("=1+1", "'=1+1"),
+            ("'tis", "''tis"),
+            (" \"=1", " \"'=1"),
+            ("Talks;=HYPERLINK(\"x\")", "Talks;'=HYPERLINK(\"x\")"),
+            ("One\n- two", "One\n'- two"),
+        ] {
+            assert_eq!(text(article), safe);
+        }
+    }
 
     #[test]
     fn no_cell_is_a_formula_and_an_error_has_its_columns() {

@@ -3,6 +3,11 @@
 mod csv;
 mod journal;
 mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "no_parquet.rs"]
+mod parquet;
 mod report;
 mod table;
 
@@ -17,6 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use self::csv::Csv;
 pub use self::journal::{Earlier, Journal};
 pub use self::jsonl::JsonLines;
+pub use self::parquet::Parquet;
 pub use self::report::Page;
 pub use self::table::{Table, plain};
 
@@ -209,12 +215,30 @@ pub enum Mode {
     Extracted,
 }
 
+impl Mode {
+    /// As it stands in a record.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Extracted => "extracted",
+        }
+    }
+}
+
 /// How a sentence of a summary was checked against its sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// It is a copy of its source.
     Copied,
+}
+
+impl Check {
+    /// As it stands in a record.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Copied => "copied",
+        }
+    }
 }
 
 impl From<Summary> for SummaryRecord {

@@ -118,6 +118,66 @@ fn a_table_is_made_whole_from_its_journal() {
     );
 }
 
+/// Of each row what `extract` finds in a column: the way in reads what the way out wrote.
+#[cfg(feature = "parquet")]
+fn column(place: &Place, file: &str, name: &str) -> Vec<Value> {
+    let mut extract = Command::new(assert_cmd::cargo::cargo_bin("tidings"));
+    let extract = extract.current_dir(place.folder.path());
+    let ran = extract
+        .args(["extract", "--json", "--text-field", name, file])
+        .output()
+        .unwrap();
+    let rows = records(&ran.stdout);
+    rows.into_iter().map(|row| row["text"].clone()).collect()
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_is_made_whole_from_its_journal() {
+    let place = Place::with_articles(400);
+    let ran = place.run(&["in.jsonl", "-o", "out.parquet"]);
+    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+    let streamed = place.run(&["in.jsonl", "--format", "parquet"]).stdout;
+    assert_eq!(place.read("out.parquet"), streamed);
+    let journal = place.read("out.parquet.jsonl");
+    for name in ["claim", "stance", "label"] {
+        let expected = records(&journal);
+        let expected: Vec<&Value> = expected.iter().map(|record| &record[name]).collect();
+        assert_eq!(
+            column(&place, "out.parquet", name)
+                .iter()
+                .collect::<Vec<_>>(),
+            expected
+        );
+    }
+    // Cut down and without its file, as after a kill.
+    fs::write(place.at("out.parquet.jsonl"), &journal[..journal.len() / 3]).unwrap();
+    fs::remove_file(place.at("out.parquet")).unwrap();
+    let ran = place.run(&["in.jsonl", "-o", "out.parquet", "--resume"]);
+    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+    assert_eq!(place.read("out.parquet"), streamed);
+    assert_eq!(
+        place.run(&["in.jsonl", "-o", "out.parquet"]).status.code(),
+        Some(2)
+    );
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn articles_come_out_of_parquet() {
+    let place = Place::with_articles(0);
+    let folder = crate::path("data/parquet");
+    let folder = folder.to_str().unwrap();
+    let ran = place.run(&[folder, "-o", "out.jsonl", "--passthrough"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+    let found = records(&place.read("out.jsonl"));
+    // Six files of forty rows, and the script that made them.
+    assert_eq!(found.len(), 241);
+    let first = found.iter().find(|record| record["id"] == "1").unwrap();
+    assert_eq!(first["title"], "Report 1");
+    assert_eq!(first["date"], "2026-11-02T08:30:00");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_output_may_be_a_link_or_a_named_pipe() {

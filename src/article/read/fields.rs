@@ -188,6 +188,22 @@ impl Fields {
         })
     }
 
+    /// Whether the field `name` may be a part of the article.
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code))]
+    pub(super) fn reads(&self, name: &str) -> bool {
+        let parts = [
+            (&self.text, TEXT),
+            (&self.title, TITLE),
+            (&self.id, ID),
+            (&self.claim, CLAIM),
+            (&self.date, DATE),
+        ];
+        parts.iter().any(|(given, usual)| match given {
+            Some(given) => name == given,
+            None => usual.iter().any(|usual| usual.eq_ignore_ascii_case(name)),
+        })
+    }
+
     /// Why a record with these field names has no text.
     pub(super) fn no_text<'a>(&self, names: impl Iterator<Item = &'a str>) -> ArticleError {
         let mut listed: Vec<String> = names

@@ -8,7 +8,8 @@
 //! | JSON Lines | `.jsonl` `.ndjson`, or a line that is an object | each line |
 //! | JSON | `.json`, or `[{`: an array of objects, or one object | each object |
 //! | CSV, TSV | `.csv` `.tsv` `.tab`, or a first line that names a text field | each row |
-//! | gzip, zstd | their first bytes; may hold any of the above | as inside |
+//! | Parquet | `.parquet`, or its first bytes | each row |
+//! | gzip, zstd | their first bytes; may hold any of the above but Parquet | as inside |
 //!
 //! Fields of records, unless an option names another; the first that is there counts, in lower or upper case:
 //!
@@ -26,6 +27,11 @@ mod fields;
 mod fuel;
 mod json;
 mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "no_parquet.rs"]
+mod parquet;
 mod shard;
 mod skip;
 mod table;
@@ -106,6 +112,8 @@ pub enum InputFormat {
     Jsonl,
     /// Comma-separated values with a header; also separated by tabs, semicolons or bars.
     Csv,
+    /// Parquet: columns of its top level, a row group's pages at a time. Files only, since its description stands at its end.
+    Parquet,
 }
 
 /// Where articles come from.

@@ -1,7 +1,7 @@
 //! Opening one file: decompression, the sniff of its format, and files that are one article.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,8 @@ use flate2::bufread::MultiGzDecoder;
 use super::fuel::Fuel;
 use super::shard::Elsewhere;
 use super::{
-    Fields, InputFormat, ReadOptions, Shard, failure, json, malformed, table, too_large, unreadable,
+    Fields, InputFormat, ReadOptions, Shard, failure, json, malformed, parquet, table, too_large,
+    unreadable,
 };
 use crate::article::{Content, Raw, encoding, html};
 use crate::error::ArticleError;
@@ -105,11 +106,29 @@ impl Found<'_> {
         }
         match File::open(path) {
             // A pipe gives what there is; of a file the sniff can wait for all it wants to see.
-            Ok(file) => {
+            Ok(mut file) => {
                 let live = !file.metadata().is_ok_and(|m| m.is_file());
+                if !live && self.is_parquet(&mut file) {
+                    let container = self.container(None, Fuel::default());
+                    return parquet::open(file, container, self.options.position.clone());
+                }
                 self.read(Box::new(file), live)
             }
             Err(error) => self.failed(unreadable(error)),
+        }
+    }
+
+    /// Whether a file is to be read as Parquet: it is said, or its name says so, or its first bytes do.
+    fn is_parquet(&self, file: &mut File) -> bool {
+        match self.options.format {
+            InputFormat::Parquet => true,
+            InputFormat::Auto if self.id.to_ascii_lowercase().ends_with(".parquet") => true,
+            InputFormat::Auto => {
+                let mut head = Vec::new();
+                let read = file.take(512).read_to_end(&mut head);
+                file.rewind().is_ok() && read.is_ok() && encoding::is_parquet(&head)
+            }
+            _ => false,
         }
     }
 
@@ -165,6 +184,16 @@ impl Found<'_> {
             Box::new(input)
         };
         let (head, input) = Replay::new(input, line_by_line);
+        let is_parquet = match options.format {
+            InputFormat::Parquet => true,
+            InputFormat::Auto => encoding::is_parquet(&head),
+            _ => false,
+        };
+        if is_parquet {
+            return self.failed(malformed(
+                "Parquet is read from a file that is named, not from a pipe, standard input or a .gz or .zst: it has to be read from its end",
+            ));
+        }
         if let Err(error) = encoding::refuse_signature(&head) {
             return self.failed(error);
         }
@@ -252,7 +281,7 @@ fn shape(id: &str, head: &str, options: &ReadOptions) -> Shape {
         _ => Shape::Table(table::delimiter(head)),
     };
     match (options.format, extension) {
-        (InputFormat::Text, _) => Shape::Text,
+        (InputFormat::Text | InputFormat::Parquet, _) => Shape::Text,
         (InputFormat::Html, _) => Shape::Html,
         (InputFormat::Csv, _) => table(),
         (InputFormat::Jsonl, _) => json_shape(head, extension == "json"),

@@ -9,13 +9,15 @@ use super::{Input, Length, ModelArgs, share, threads};
 
 pub(super) const CLASSIFY_HELP: &str = "\
 Labels (names for --claim's stance): imminent = supports, not-imminent = refutes, uncertain = discusses, unrelated.
-Input: text, Markdown, HTML, JSON Lines and JSON, CSV and TSV, each also .gz or .zst; folders are read recursively.
+Input: text, Markdown, HTML, JSON Lines and JSON, CSV and TSV, each also .gz or .zst, and Parquet (files, not pipes); folders are read
+recursively.
 An article that cannot be read becomes a record with an `error`; the run goes on and exits with 1.
 
 A run with -o can be killed at any moment and gone on with:
   tidings classify news/ -o labels.jsonl --resume         nothing is lost, nothing is answered twice
   tidings classify news/ -o labels.jsonl --retry-errors   asks again about articles that had only an error
 Beside labels.jsonl lies labels.jsonl.run, which says how far it goes and with which settings it was made.
+The same holds for .csv, .parquet and .html: they are made whole, in the end, from labels.parquet.jsonl, which is what a run goes on with.
 
 A page to look at: -o report.html; `tidings report` makes one of records that are there already.
 
@@ -66,7 +68,7 @@ pub struct Classify {
     #[command(flatten)]
     pub length: Length,
 
-    /// Write to this file instead of standard output (`-`); its extension (.jsonl, .csv, .html) decides the format
+    /// Write to this file instead of standard output (`-`); its extension (.jsonl, .csv, .parquet, .html) decides the format
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
@@ -139,8 +141,10 @@ pub enum Format {
     Table,
     /// One JSON object a line
     Jsonl,
-    /// One row a record
+    /// One row a record, no cell of which a spreadsheet would run
     Csv,
+    /// Typed columns, the deciding sentences and the summary nested
+    Parquet,
     /// A page to look at
     Html,
 }
