@@ -38,7 +38,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             processes: 5,
-            runs: 20,
+            runs: 40,
             seconds: 10.0,
             warmup: None,
             latencies: 100,

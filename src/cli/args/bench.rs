@@ -83,7 +83,7 @@ pub struct Bench {
     pub interleave: bool,
 
     /// Rounds of each subject at least, over all its processes
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Measuring")]
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Measuring")]
     pub runs: u32,
 
     /// Seconds that the rounds of each subject take at least
