@@ -314,8 +314,13 @@ fn a_model_that_does_not_match_is_refused() {
         ),
         (
             "manifest.toml",
-            &edit("window = 48", "window = 4800"),
+            &edit("window = 48", "window = 480"),
             "max_position_embeddings",
+        ),
+        (
+            "manifest.toml",
+            &edit("window = 48", "window = 4800"),
+            "4096 is the most",
         ),
         ("manifest.toml", &edit("window = 48", "windw = 48"), "windw"),
         (

@@ -391,8 +391,8 @@ TEASERS = ["{}", "{}", "{}", "Related: {}", "Read more: {}", "READ MORE: {}", "S
 TALK = re.compile(r"\b(talks?|negotiat|meet|summit|dialogue|delegat|discuss|truce|mediat|envoy|parley|round of|bargain)", re.I)
 
 # How often each article's claims come in an epoch, by where the article comes from.
-MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.6, "denials": 5, "lee": 2}
-PLAIN = {"articles": 0.6, "families": 0.25, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.2, "contrast": 1.4, "denials": 5, "lee": 1.5}
+MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.6, "contrast": 1.6, "denials": 2.5, "lee": 2}
+PLAIN = {"articles": 0.6, "families": 0.25, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.6, "contrast": 1.4, "denials": 2.5, "lee": 1.5}
 
 
 class Sampler:
@@ -487,8 +487,8 @@ class Sampler:
             last = max((i for i, (_, m) in enumerate(units) if m == 1), default=0)
             units = units[: max(rng.randint(7, 14), last + 1)]
         x = rng.random()
-        if x < 0.11 * k:  # bury in background
-            much = rng.choice((60, 100, 150, 200, 300)) if x < 0.095 * k else rng.choice((600, 1000, 1500))
+        if x < 0.14 * k:  # bury in background
+            much = rng.choice((60, 100, 150, 200, 300)) if x < 0.115 * k else rng.choice((600, 1000, 1500))
             fill = self.fill(much)
             cut = rng.choice((0, len(fill) // 2, len(fill) // 3, len(fill)))
             units = [(s, 0) for s in fill[:cut]] + units + [(s, 0) for s in fill[cut:]]
