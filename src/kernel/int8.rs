@@ -337,9 +337,10 @@ fn quantise_rows(x: &[f32], inputs: usize, wide: &[usize], bytes: &mut [u8], ste
         }
         // Bits of floats of one sign order like integers, and an integer maximum vectorises.
         let above = |top: i32, v: f32| top.max(v.to_bits().cast_signed());
-        let mut ends = narrow
-            .iter()
-            .fold((0, 0), |(high, low), v| (above(high, *v), above(low, -v)));
+        let mut ends = (
+            narrow.iter().fold(0, |top, v| above(top, *v)),
+            narrow.iter().fold(0, |top, v| above(top, -v)),
+        );
         for &w in wide {
             let share = x[w] / SHARES as f32;
             ends = (above(ends.0, share), above(ends.1, -share));
@@ -350,7 +351,7 @@ fn quantise_rows(x: &[f32], inputs: usize, wide: &[usize], bytes: &mut [u8], ste
         let zero = nearest(low / scale).clamp(0, 255);
         *step = Step { scale, zero };
         for (b, v) in bytes.iter_mut().zip(&narrow) {
-            *b = (nearest(v / scale) + zero).clamp(0, 255) as u8;
+            *b = nearest(v / scale).wrapping_add(zero).clamp(0, 255) as u8;
         }
         let shares = &mut bytes[stride - SHARES * wide.len()..];
         for (shares, &w) in shares.chunks_exact_mut(SHARES).zip(wide) {
