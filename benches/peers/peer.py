@@ -28,7 +28,7 @@ def torch_model(dtype="float32"):
     file = load_file(MODEL / "model.safetensors")
     state = {}
     for name, w in file.items():
-        if name.endswith("_scale") or name.startswith(("evidence.", "stance.")):
+        if name.endswith(("_scale", "_wide")) or name.startswith(("evidence.", "stance.")):
             continue
         if w.dtype == np.int8:
             w = w.astype(np.float32) * file[name + "_scale"][:, None]
