@@ -224,3 +224,58 @@ impl<'a> Weights<'a> {
 fn wrong(name: &str, what: String) -> Error {
     Error::Model(format!("tensor `{name}`: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// What a file says whose 2 × 3 matrix `w` has a `w_wide` of `dtype` over `bytes`.
+    fn matrix(dtype: Dtype, bytes: &[u8]) -> Result<Matrix> {
+        let scales = [1f32, 0.5].map(f32::to_le_bytes).concat();
+        let view = |dtype, shape, data| TensorView::new(dtype, shape, data).unwrap();
+        let tensors = [
+            ("w", view(Dtype::I8, vec![2, 3], &[1, 2, 3, 4, 5, 6])),
+            ("w_scale", view(Dtype::F32, vec![2], &scales)),
+            ("w_wide", view(dtype, vec![bytes.len() / 4], bytes)),
+        ];
+        let file = safetensors::serialize(tensors, None).unwrap();
+        let weights = Weights::new(&file)?;
+        let matrix = weights.matrix("w", 2, 3)?;
+        weights.finish(&[])?;
+        Ok(matrix)
+    }
+
+    #[test]
+    fn wide_columns_are_columns() {
+        let columns =
+            |numbers: &[i32]| -> Vec<u8> { numbers.iter().flat_map(|n| n.to_le_bytes()).collect() };
+        match matrix(Dtype::I32, &columns(&[2, 0])).unwrap() {
+            Matrix::Int8 { wide, .. } => assert_eq!(wide, [2, 0]),
+            other => unreachable!("{other:?}"),
+        }
+        for (dtype, numbers, says) in [
+            (Dtype::I32, [0, 3], "column 3 of 3"),
+            (Dtype::I32, [0, -1], "column -1"),
+            (Dtype::F32, [0, 1], "not I32"),
+        ] {
+            let error = matrix(dtype, &columns(&numbers)).unwrap_err().to_string();
+            assert!(error.contains("w_wide") && error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn layers_on_one_input_have_the_wide_columns_of_all() {
+        let part = |wide: &[usize]| Matrix::Int8 {
+            values: vec![1, 2, 3],
+            scales: vec![1.0],
+            wide: wide.to_vec(),
+        };
+        match part(&[0, 2]).stack(part(&[2, 1]), 3) {
+            Matrix::Int8 { wide, scales, .. } => {
+                assert_eq!((wide, scales.len()), (vec![0, 1, 2], 2))
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
+}
