@@ -21,7 +21,7 @@ from torch import nn
 LABELS = ["supports", "refutes", "discusses", "unrelated"]
 
 
-def round_half_even_int8(x):
+def round_weight(x):
     """One scale per row (last axis): x is about q * scale, |q| <= 127; a row of zeros has scale 1."""
     scale = x.abs().amax(-1, keepdim=True) / 127.0
     scale = torch.where(scale == 0, torch.ones_like(scale), scale)
@@ -61,30 +61,18 @@ def int8_linear(x, q_weight, w_scale, bias, wide=()):
 attention = F.scaled_dot_product_attention  # train.py puts a faster one here
 
 
-class RoundedWeight(torch.autograd.Function):
-    """Rows of weights rounded to their 8-bit grid, with the gradient passed straight through: training sees what the engine does."""
+class Rounded(torch.autograd.Function):
+    """Rows rounded to the 8-bit steps of `grid`, `round_weight` or `round_row`, with the gradient passed straight through: training sees
+    what the engine does, but for wide inputs, which are not known before the end."""
 
     @staticmethod
-    def forward(ctx, x):
-        q, scale = round_half_even_int8(x.float())
+    def forward(ctx, x, grid):
+        q, scale = grid(x.float())
         return q.mul_(scale).to(x.dtype)
 
     @staticmethod
     def backward(ctx, grad):
-        return grad
-
-
-class RoundedRow(torch.autograd.Function):
-    """The same for a layer's inputs; which of them are wide is not known before the end."""
-
-    @staticmethod
-    def forward(ctx, x):
-        q, scale = round_row(x.float())
-        return q.mul_(scale).to(x.dtype)
-
-    @staticmethod
-    def backward(ctx, grad):
-        return grad
+        return grad, None
 
 
 class Linear(nn.Linear):
@@ -99,7 +87,7 @@ class Linear(nn.Linear):
     def forward(self, x):
         if self.int8:
             return int8_linear(x, self.q_weight, self.w_scale, self.bias, self.wide)
-        weight = RoundedWeight.apply(self.weight) if self.simulate else self.weight
+        weight = Rounded.apply(self.weight, round_weight) if self.simulate else self.weight
         return F.linear(x, weight, self.bias)
 
 
@@ -134,7 +122,7 @@ class Layer(nn.Module):
             return y.view(r, t, self.heads, h // self.heads).transpose(1, 2)
 
         def eight(y):
-            return RoundedRow.apply(y) if self.simulate else y
+            return Rounded.apply(y, round_row) if self.simulate else y
 
         z = eight(x)
         ctx = attention(split(att.self.query(z)), split(att.self.key(z)), split(att.self.value(z)), attn_mask=allowed)
@@ -198,7 +186,7 @@ class StanceModel(nn.Module):
                 module.simulate = on
         if on:
             words = self.encoder.embeddings.word_embeddings.weight
-            words.data.copy_(RoundedWeight.apply(words.data))
+            words.data.copy_(Rounded.apply(words.data, round_weight))
 
     def heads(self, hidden, batch, dropout=0.0):
         """Evidence logits [pairs, spans] (padding -inf) and stance logits [pairs, 4]."""
