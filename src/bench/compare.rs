@@ -28,7 +28,7 @@ pub struct Comparison {
 /// A subject beside its match: above 1, it is faster than it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
-    /// Articles a second from reading to records, now over then.
+    /// Articles a second from reading to records, now over then, by the fastest passes.
     pub whole: Option<Estimate>,
     /// Articles a second of the encoder alone, now over then.
     pub encode: Option<Estimate>,

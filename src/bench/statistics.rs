@@ -259,7 +259,7 @@ mod tests {
     fn a_slower_build_is_found_beside_neighbours() {
         let mut random = Random::new(5);
         // As measured on a virtual machine: a process is off by 2%, a pass by 2%, and half of the passes are up to a third slower; in a bad
-        // hour, nine in ten are.
+        // hour, four in five are.
         let mut measured = |speed: f64, disturbed: f64| -> Vec<Vec<f64>> {
             let mut passes = run(&mut random, speed, 0.02, 0.02, 8);
             for rate in passes.iter_mut().flatten() {
