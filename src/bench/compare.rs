@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::report::{Measured, Program, Report};
 use super::roofline::Peaks;
-use super::statistics::{fastest, ratio};
+use super::statistics::ratio_of_fastest;
 use crate::error::{Error, Result};
 use crate::eval::Estimate;
 
@@ -93,7 +93,7 @@ impl Compared {
         let peak = |of: &Measured| -> Option<Peaks> { Some(of.figures.roofline.as_ref()?.peaks) };
         let others = [now, then].into_iter().filter_map(|m| m.figures.others);
         let best = |rates: fn(&Measured) -> Vec<Vec<f64>>| {
-            ratio(&fastest(rates(now)), &fastest(rates(then)), seed)
+            ratio_of_fastest(&rates(now), &rates(then), seed)
         };
         Self {
             whole: best(Measured::whole_rates),

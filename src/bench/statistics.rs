@@ -118,14 +118,23 @@ pub fn ratio(now: &[Vec<f64>], then: &[Vec<f64>], seed: u64) -> Option<Estimate>
     Some(widened(value, &drawn, freedom, fewest))
 }
 
-/// The largest sample of each process, rates that noise only ever makes smaller; of a single process all of them, since one alone has
-/// no interval.
-pub fn fastest(processes: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    if processes.iter().filter(|p| !p.is_empty()).count() < 2 {
-        return processes;
+/// As [`ratio`], by the largest sample of each process: of rates, which noise only ever makes smaller.
+///
+/// The more passes, the faster the fastest, so all processes count with as many as the one with the fewest. A process alone has no
+/// interval: beside a run of a single one, all passes of both count.
+pub fn ratio_of_fastest(now: &[Vec<f64>], then: &[Vec<f64>], seed: u64) -> Option<Estimate> {
+    let here = |run: &[Vec<f64>]| -> Vec<Vec<f64>> {
+        run.iter().filter(|p| !p.is_empty()).cloned().collect()
+    };
+    let (now, then) = (here(now), here(then));
+    let passes = now.iter().chain(&then).map(Vec::len).min()?;
+    if now.len() < 2 || then.len() < 2 {
+        return ratio(&now, &then, seed);
     }
-    let best = |p: Vec<f64>| p.into_iter().reduce(f64::max).into_iter().collect();
-    processes.into_iter().map(best).collect()
+    let best = |p: &Vec<f64>| p[..passes].iter().copied().reduce(f64::max).into_iter();
+    let best =
+        |run: &[Vec<f64>]| -> Vec<Vec<f64>> { run.iter().map(|p| best(p).collect()).collect() };
+    ratio(&best(&now), &best(&then), seed)
 }
 
 /// The 95% interval of the median of `processes`' samples.
@@ -274,9 +283,7 @@ mod tests {
         for seed in 0..200 {
             let then = measured(60.0, 0.5);
             let (now, slow) = (measured(60.0, 0.8), measured(60.0 / 1.1, 0.5));
-            let best = |now: &[Vec<f64>]| {
-                ratio(&fastest(now.to_vec()), &fastest(then.clone()), seed).unwrap()
-            };
+            let best = |now: &[Vec<f64>]| ratio_of_fastest(now, &then, seed).unwrap();
             alike += usize::from(best(&now).high >= 1.0 && best(&now).low <= 1.0);
             found += usize::from(best(&slow).high < 1.0);
             by_medians += usize::from(ratio(&slow, &then, seed).unwrap().high < 1.0);
@@ -284,6 +291,19 @@ mod tests {
         assert!(alike >= 180, "{alike} of 200 of the same build are alike");
         assert!(found >= 180, "{found} of 200 slower builds are found");
         assert!(by_medians < found, "{by_medians} by medians");
+    }
+
+    #[test]
+    fn the_fastest_are_of_as_many_passes() {
+        let run: Vec<Vec<f64>> = vec![vec![50.0, 60.0, 55.0, 70.0], vec![60.0, 50.0, 65.0, 70.0]];
+        let value =
+            |now: &[Vec<f64>], then: &[Vec<f64>]| ratio_of_fastest(now, then, 0).unwrap().value;
+        let fewer: Vec<Vec<f64>> = run.iter().map(|p| p[..2].to_vec()).collect();
+        assert_eq!(value(&fewer, &run), 1.0);
+        let alone = [run.concat()];
+        assert_eq!(value(&alone, &run), 1.0, "medians both");
+        assert_eq!(value(&[vec![], run[0].clone(), run[1].clone()], &run), 1.0);
+        assert!(ratio_of_fastest(&[], &run, 0).is_none());
     }
 
     #[test]
