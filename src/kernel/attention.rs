@@ -1,8 +1,9 @@
 //! Self-attention of packed windows, each attending to itself alone: no padding, no mask.
 //!
-//! A task is up to 64 query rows of one window, and a query row is a lane: the scores are laid out `[keys][rows]`, so that each step
-//! (product, maximum, exponential, sum) goes straight down the lanes, nothing is ever summed across them, and a row's result does not
-//! depend on which rows stand beside it. The scores of one head stay in the processor's second cache.
+//! A task is one head of one window, whose keys and values so come from far memory once. It takes 64 query rows at a time, and a query row
+//! is a lane: the scores are laid out `[keys][rows]`, so that each step (product, maximum, exponential, sum) goes straight down the lanes,
+//! nothing is ever summed across them, and a row's result does not depend on which rows stand beside it. Scores stay in the processor's
+//! second cache.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -11,33 +12,42 @@ use super::float::exp;
 
 /// Lanes of one 512-bit register.
 const LANES: usize = 16;
-/// Query rows of a task.
+/// Query rows that are computed together.
 const ROWS: usize = 4 * LANES;
 /// Rows of the left matrix that are multiplied in one go.
 const TILE: usize = 4;
 
 /// `softmax(Q Kᵀ / √d) V` for each of `heads` heads of `d = width / heads`: `qkv` is `[tokens][3 · width]` (query, key, value side by
 /// side), `lengths` the windows' token counts in order, and the result `out` `[tokens][width]`.
+///
+/// # Panics
+/// When the sizes disagree.
 pub fn attention(qkv: &[f32], lengths: &[usize], heads: usize, out: &mut [f32]) {
-    let width = out.len() / lengths.iter().sum::<usize>().max(1);
+    let tokens = lengths.iter().sum::<usize>();
+    let width = out.len() / tokens.max(1);
+    assert!(
+        width.is_multiple_of(heads) && out.len() == tokens * width && qkv.len() == 3 * out.len()
+    );
     let product = best_product();
-    // Disjoint pieces of `out`, small enough that one article feeds every thread.
-    let mut tasks = Vec::new();
-    let (mut rest, mut start) = (out, 0);
+    // What a head writes of each row.
+    let mut pieces = out.chunks_exact_mut((width / heads).max(1));
+    let mut tasks = Vec::with_capacity(lengths.len() * heads);
+    let mut start = 0;
     for &length in lengths {
         let window = &qkv[start * 3 * width..][..length * 3 * width];
-        for first in (0..length).step_by(ROWS) {
-            let rows = ROWS.min(length - first);
-            let (piece, tail) = rest.split_at_mut(rows * width);
-            rest = tail;
-            tasks.push((window, first, piece));
+        let first = tasks.len();
+        tasks.extend((0..heads).map(|head| (window, head, Vec::with_capacity(length))));
+        for _ in 0..length {
+            for ((_, _, rows), piece) in tasks[first..].iter_mut().zip(&mut pieces) {
+                rows.push(piece);
+            }
         }
         start += length;
     }
     tasks
         .into_par_iter()
-        .for_each_init(Scratch::default, |scratch, (window, first, out)| {
-            attend(product, window, first, (heads, width), out, scratch);
+        .for_each_init(Scratch::default, |scratch, (window, head, mut rows)| {
+            attend(product, window, (head, heads), &mut rows, scratch);
         });
 }
 
@@ -48,57 +58,62 @@ struct Scratch {
     queries: Vec<f32>,
     /// `[tokens][rows]`
     scores: Vec<f32>,
-    /// `[tokens][d]`
+    /// `[d / 64][tokens][lanes]`
     values: Vec<f32>,
-    /// `[rows][d]`
+    /// `[rows][lanes]`
     weighed: Vec<f32>,
 }
 
-/// Rows `first..` of one window's attention, as many as fit `out`.
+/// One head of one window `[tokens][3 · width]` into its `out` `[tokens][d]`.
 fn attend(
     product: Product,
     window: &[f32],
-    first: usize,
-    (heads, width): (usize, usize),
-    out: &mut [f32],
+    (head, heads): (usize, usize),
+    out: &mut [&mut [f32]],
     scratch: &mut Scratch,
 ) {
-    let line = 3 * width;
-    let (tokens, rows, depth) = (window.len() / line, out.len() / width, width / heads);
-    let lanes = rows.next_multiple_of(LANES);
+    let (tokens, depth) = (out.len(), out.first().map_or(0, |row| row.len()));
+    let width = heads * depth;
+    let (line, at) = (3 * width, head * depth);
     let scale = 1.0 / (depth as f32).sqrt();
-    let queries = sized(&mut scratch.queries, depth * lanes);
-    let scores = sized(&mut scratch.scores, tokens * lanes);
     let mut sums = [0f32; ROWS];
-    for head in 0..heads {
-        let at = head * depth;
-        let lines = window[first * line..].chunks_exact(line).take(rows);
-        for (row, line) in lines.enumerate() {
+    // In the second product the values' dimensions are the lanes, in parts of up to 64.
+    let parts = (0..depth).step_by(ROWS).map(|from| {
+        let length = ROWS.min(depth - from);
+        (from, length, length.next_multiple_of(LANES))
+    });
+    let values = sized(&mut scratch.values, tokens * depth.next_multiple_of(LANES));
+    for (from, length, lanes) in parts.clone() {
+        let values = values[from * tokens..].chunks_exact_mut(lanes);
+        for (values, line) in values.zip(window.chunks_exact(line)) {
+            values[..length].copy_from_slice(&line[2 * width + at + from..][..length]);
+        }
+    }
+    for (first, out) in (0..).step_by(ROWS).zip(out.chunks_mut(ROWS)) {
+        let rows = out.len();
+        let lanes = rows.next_multiple_of(LANES);
+        let queries = sized(&mut scratch.queries, depth * lanes);
+        for (row, line) in window[first * line..]
+            .chunks_exact(line)
+            .take(rows)
+            .enumerate()
+        {
             for (queries, q) in queries.chunks_exact_mut(lanes).zip(&line[at..]) {
                 queries[row] = q * scale;
             }
         }
         let keys = Strided::new(&window[width + at..], (tokens, line), (depth, 1));
+        let scores = sized(&mut scratch.scores, tokens * lanes);
         product(keys, queries, lanes, scores);
-        exp_down(scores, lanes, &mut sums);
+        exp_down(scores, lanes / LANES, &mut sums);
         let weights = Strided::new(scores, (rows, 1), (tokens, lanes));
-        // Here the values' dimensions are the lanes.
-        for from in (at..at + depth).step_by(ROWS) {
-            let part = ROWS.min(at + depth - from);
-            let lanes = part.next_multiple_of(LANES);
-            let values = sized(&mut scratch.values, tokens * lanes);
-            for (values, line) in values
-                .chunks_exact_mut(lanes)
-                .zip(window.chunks_exact(line))
-            {
-                values[..part].copy_from_slice(&line[2 * width + from..][..part]);
-            }
+        for (from, length, lanes) in parts.clone() {
             let weighed = sized(&mut scratch.weighed, rows * lanes);
-            product(weights, values, lanes, weighed);
-            let rows = out.chunks_exact_mut(width).zip(weighed.chunks_exact(lanes));
-            for ((out, weighed), sum) in rows.zip(&sums) {
+            product(weights, &values[from * tokens..], lanes, weighed);
+            for ((out, weighed), sum) in out.iter_mut().zip(weighed.chunks_exact(lanes)).zip(&sums)
+            {
                 let scale = 1.0 / sum;
-                for (out, weighed) in out[from..][..part].iter_mut().zip(weighed) {
+                for (out, weighed) in out[from..].iter_mut().zip(&weighed[..length]) {
                     *out = weighed * scale;
                 }
             }
@@ -114,21 +129,31 @@ fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
     &mut buffer[..length]
 }
 
-/// `e^(s - max)` down each lane of `scores` `[keys][lanes]`, and its sum.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn exp_down(scores: &mut [f32], lanes: usize, sums: &mut [f32; ROWS]) {
-    let mut tops = [f32::NEG_INFINITY; ROWS];
-    *sums = [0.0; ROWS];
-    for row in scores.chunks_exact(lanes) {
-        for (top, s) in tops.iter_mut().zip(row) {
-            *top = if *s > *top { *s } else { *top };
+/// `e^(s - max)` down each lane of `scores` `[keys][blocks][16]`, and its sum.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
+fn exp_down(scores: &mut [f32], blocks: usize, sums: &mut [f32; ROWS]) {
+    let scores = scores.as_chunks_mut::<LANES>().0;
+    for (block, sums) in sums
+        .as_chunks_mut::<LANES>()
+        .0
+        .iter_mut()
+        .enumerate()
+        .take(blocks)
+    {
+        let mut tops = [f32::NEG_INFINITY; LANES];
+        for scores in scores[block..].iter().step_by(blocks) {
+            for (top, s) in tops.iter_mut().zip(scores) {
+                *top = if *s > *top { *s } else { *top };
+            }
         }
-    }
-    for row in scores.chunks_exact_mut(lanes) {
-        for ((s, top), sum) in row.iter_mut().zip(&tops).zip(sums.iter_mut()) {
-            *s = exp(*s - *top);
-            *sum += *s;
+        let mut totals = [0f32; LANES];
+        for scores in scores[block..].iter_mut().step_by(blocks) {
+            for ((s, top), total) in scores.iter_mut().zip(&tops).zip(&mut totals) {
+                *s = exp(*s - *top);
+                *total += *s;
+            }
         }
+        *sums = totals;
     }
 }
 
@@ -162,7 +187,7 @@ impl<'a> Strided<'a> {
 }
 
 /// `c = a · b`, where `b` is `[a.columns][lanes]` and `c` `[a.rows][lanes]`; `lanes` is 16, 32, 48 or 64. Each element is one sum, from the
-/// first column to the last, each product rounded before it is added: fused multiply-add would round differently where a processor lacks it.
+/// first column to the last, by fused multiply-add: rounded once a step, on a processor that lacks it too.
 type Product = fn(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]);
 
 fn best_product() -> Product {
@@ -171,7 +196,7 @@ fn best_product() -> Product {
         if is_x86_feature_detected!("avx512f") {
             return x86::product_avx512;
         }
-        if is_x86_feature_detected!("avx2") {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             return x86::product_avx2;
         }
     }
@@ -184,7 +209,7 @@ fn product_portable(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]) {
         for (k, b) in b.chunks_exact(lanes).enumerate().take(a.columns) {
             let a = a.values[i * a.row + k * a.column];
             for (c, b) in c.iter_mut().zip(b) {
-                *c += a * b;
+                *c = a.mul_add(*b, *c);
             }
         }
     }
@@ -255,7 +280,7 @@ mod x86 {
                 for m in 0..M {
                     let left = _mm512_set1_ps(*a_start.add(m * a.row + k * a.column));
                     for n in 0..N {
-                        sums[m][n] = _mm512_add_ps(sums[m][n], _mm512_mul_ps(left, right[n]));
+                        sums[m][n] = _mm512_fmadd_ps(left, right[n], sums[m][n]);
                     }
                 }
             }
@@ -286,7 +311,7 @@ mod x86 {
     }
 
     /// `M` rows of 16 lanes, in two registers.
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     unsafe fn tile_avx2<const M: usize>(
         a: Strided<'_>,
         row: usize,
@@ -308,7 +333,7 @@ mod x86 {
                 for m in 0..M {
                     let left = _mm256_set1_ps(*a_start.add(m * a.row + k * a.column));
                     for n in 0..2 {
-                        sums[m][n] = _mm256_add_ps(sums[m][n], _mm256_mul_ps(left, right[n]));
+                        sums[m][n] = _mm256_fmadd_ps(left, right[n], sums[m][n]);
                     }
                 }
             }
@@ -367,7 +392,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(60))]
         #[test]
         fn a_packed_window_equals_the_window_alone_and_the_definition(
-            lengths in prop::collection::vec(1usize..150, 1..4), heads in 1usize..4, depth in 1usize..40, seed in any::<u32>(),
+            lengths in prop::collection::vec(0usize..150, 1..4), heads in 1usize..4, depth in 1usize..90, seed in any::<u32>(),
         ) {
             let width = heads * depth;
             let tokens: usize = lengths.iter().sum();
@@ -397,7 +422,7 @@ mod tests {
             let mut paths: Vec<Product> = vec![product_portable];
             #[cfg(target_arch = "x86_64")]
             {
-                if is_x86_feature_detected!("avx2") {
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                     paths.push(x86::product_avx2);
                 }
                 if is_x86_feature_detected!("avx512f") {

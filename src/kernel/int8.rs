@@ -280,13 +280,26 @@ fn finish(
     y: &mut [f32],
 ) {
     let blocks = columns.bias.len() / BLOCK;
-    let tile = sums.chunks_exact(blocks).zip(steps);
-    for ((sums, step), y) in tile.zip(y.chunks_exact_mut(outputs)) {
-        let lanes = columns.weight_sums.iter();
-        let lanes = lanes.zip(columns.scales).zip(columns.bias);
-        let sums = sums.as_flattened().iter();
-        for ((y, sum), ((weights, scale), bias)) in y[from..].iter_mut().zip(sums).zip(lanes) {
-            *y = (sum - step.zero * weights) as f32 * (step.scale * scale) + bias;
+    let weight_sums = columns.weight_sums.as_chunks::<BLOCK>().0;
+    let scales = columns.scales.as_chunks::<BLOCK>().0;
+    let bias = columns.bias.as_chunks::<BLOCK>().0;
+    for block in 0..blocks {
+        let (weight_sums, scales, bias) = (&weight_sums[block], &scales[block], &bias[block]);
+        let at = from + block * BLOCK;
+        let tile = sums[block..].iter().step_by(blocks).zip(steps);
+        for ((sums, step), y) in tile.zip(y.chunks_mut(outputs)) {
+            let value = |lane: usize| {
+                let sum = sums[lane] - step.zero * weight_sums[lane];
+                sum as f32 * (step.scale * scales[lane]) + bias[lane]
+            };
+            match y[at..].first_chunk_mut::<BLOCK>() {
+                // Of a fixed length, so that it stays in one register.
+                Some(y) => *y = std::array::from_fn(value),
+                None => y[at..]
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(lane, y)| *y = value(lane)),
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Two rules keep *alone = together*, byte for byte: a row's result never depends on which rows stand beside it or on the number
 //! of threads, and float sums run in a fixed order (integer products are exact). Float code is plain Rust that the compiler vectorises;
-//! only the two products, 8-bit and attention's, need intrinsics. Across processors only the latter may differ in the last bits: fused
-//! multiply-add rounds once.
+//! only the two products, 8-bit and attention's, need intrinsics. Every processor computes the same bytes: a fused multiply-add rounds
+//! once, in hardware or not.
 
 #![allow(unsafe_code)]
 
