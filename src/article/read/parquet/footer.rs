@@ -74,7 +74,8 @@ impl Footer {
         thrift
             .fields(|thrift, number, _| {
                 match number {
-                    2 => {
+                    // One: the row groups are read as it says.
+                    2 if columns.is_none() => {
                         let mut all;
                         (all, leaves) = schema(thrift)?;
                         names = all.iter().map(|column| column.name.clone()).collect();
