@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! models--org--name/
-//!   blobs/<checksum>              a file's content, once
+//!   blobs/<checksum>              a file's content, once: by its SHA-256; what other programs fetched also by git's checksum
 //!   snapshots/<commit>/<file>     a link to its content
 //!   refs/<branch or tag>          the commit it stood for when it was last fetched
 //!   checksums/<commit>.sha256     ours: what the files were on first use (see `checksums`)
