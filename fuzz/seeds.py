@@ -64,7 +64,6 @@ def main():
         text = file(f"data/{name}")
         seed("cleaning", os.path.basename(name), b"t" + text)
         seed("cleaning", "titled-" + os.path.basename(name), b"i" + text)
-    seed("cleaning", "summit.html", b"h" + file("data/pages/summit.html"))
     seed("cleaning", "odd.html", "h<!doctype html><html lang=en><head><title>One | Site</title><meta property='og:title' content='One'></head><body><article><h1>One</h1><p>By A. Writer<p>The talks open.<br>On Monday.</article>")
     text = file("data/sentences.txt").decode()
     for at, part in enumerate(text.split("\n\n")):

@@ -45,8 +45,9 @@ fn only_the_model_knows_candle() {
 #[test]
 fn only_a_pull_reaches_out() {
     assert_eq!(strangers("std::net", &[]), Vec::<String>::new());
-    let client = strangers("ureq::", &["model/store/fetch.rs"]);
-    assert_eq!(client, Vec::<String>::new());
+    let client = ["model/store/fetch.rs", "model/store/way.rs"];
+    assert_eq!(strangers("ureq::", &client), Vec::<String>::new());
+    assert_eq!(strangers("Agent", &client[..1]), Vec::<String>::new());
     let hub = ["model/store/hub.rs", "model/store/no_hub.rs", "cli/pull.rs"];
     assert_eq!(strangers("hub::Hub", &hub), Vec::<String>::new());
     assert_eq!(strangers("Client::new", &hub), Vec::<String>::new());

@@ -102,15 +102,31 @@ fn lines_that_are_no_records_are_counted_and_said() {
     ] {
         assert!(ran.err.contains(said), "{said}: {}", ran.err);
     }
-    let newer = records.replace("\"schema\":1", "\"schema\":2");
+    // What a newer version wrote, with whatever fields, is not left out as if it were nothing.
+    let newer = format!("{records}{{\"schema\":2,\"id\":\"a\",\"verdict\":[0.5]}}\n");
     let ran = run_with(&["report", "-"], newer);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("schema 2"), "{}", ran.err);
     assert!(
-        ran.err.contains("no records in standard input"),
+        ran.err
+            .contains("line 8: a record of schema 2, which a newer version"),
         "{}",
         ran.err
     );
+    for (odd, reason) in [
+        ("{\"schema\":0,\"id\":\"a\"}", "there is no schema 0"),
+        ("{\"schema\":\"1\"}", "it has other fields"),
+        ("[{\"schema\":1}]", "`jq -c .[] FILE"),
+        ("[\n{\"schema\":1},\n", "`jq -c .[] FILE"),
+    ] {
+        let ran = run_with(&["report", "-"], odd);
+        assert_eq!(ran.code, 2, "{odd}");
+        assert!(ran.err.contains(reason), "{odd}: {}", ran.err);
+        assert!(
+            ran.err.contains("no records in standard input"),
+            "{odd}: {}",
+            ran.err
+        );
+    }
     let ran = run_with(&["report", "-"], format!("\u{feff}{records}"));
     ok(&ran);
     assert!(ran.err.contains("7 records"), "{}", ran.err);
@@ -149,6 +165,12 @@ fn nothing_is_overwritten_and_an_error_leaves_no_half_page() {
             vec!["report", "sentences.txt", "-o", &page, "--force"],
             "no records in sentences.txt",
         ),
+        (
+            vec!["report", &records, "-o", folder.path().to_str().unwrap()],
+            "it is a folder; name a file in it",
+        ),
+        (vec!["report", "-", "-"], "`-` is given twice"),
+        (vec!["report", "-", "--articles", "-"], "`-` is given twice"),
     ] {
         let ran = run(&args);
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
@@ -204,6 +226,16 @@ fn nothing_is_overwritten_and_an_error_leaves_no_half_page() {
         14,
         "the parts of a run, one after the other"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_page_goes_down_a_device_without_more_ado() {
+    let records = run(&["classify", "--engine", "fake", "wire"]).out;
+    let ran = run_with(&["report", "-", "-o", "/dev/null"], &records);
+    ok(&ran);
+    assert!(ran.err.contains("7 records"), "{}", ran.err);
+    assert!(!std::path::Path::new("/dev/null.new").exists());
 }
 
 #[cfg(unix)]

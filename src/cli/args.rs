@@ -13,6 +13,7 @@ use tidings::model::store::{EMBEDDED, Name};
 use tidings::summary::Limits;
 use tidings::{Device, Engine, Error, Files, Model, Result};
 
+use super::load_model;
 use super::pull::present;
 
 use self::bench::BENCH_HELP;
@@ -46,11 +47,12 @@ Examples:
   tidings classify news/ --summary -o labels.jsonl  … with a summary in each record
   tidings report labels.jsonl -o report.html        a page to look at
   tidings summarise page.html                       what does it say?
-  tidings eval labelled.jsonl                       how right is it? accuracy, F1, calibration, evidence
+  tidings eval labelled.jsonl                       how right is it? accuracy, F1, calibration
   tidings bench                                     how fast is it here?
   tidings extract page.html                         the text that the model would read
 
-Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 no model, or results that could not be written; 4 slower than the baseline (bench --fail-on-regression); 130 or 143 interrupted.";
+Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 no model, or results that could not be written; \
+4 slower than the baseline (bench --fail-on-regression); 130 or 143 interrupted.";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -202,7 +204,7 @@ impl ModelArgs {
         };
         present(&name, quiet)?;
         let files = Files::open(&name)?;
-        let model = Model::load(&files, self.device.into(), self.engine.into())?;
+        let model = load_model(&name, &files, self.device.into(), self.engine.into())?;
         Ok((files, model))
     }
 }
@@ -304,5 +306,37 @@ fn share(text: &str) -> std::result::Result<f32, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("a number from 0 to 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    const WIDTH: usize = 100;
+
+    fn check(command: &mut clap::Command) {
+        let name = command.get_bin_name().unwrap_or_default().to_owned();
+        for help in [command.render_help(), command.render_long_help()] {
+            for line in help.to_string().lines() {
+                assert!(line.chars().count() <= WIDTH, "{name}: {line}");
+            }
+        }
+        // Prose is broken where the terminal ends. Examples and lists, which are indented, are not to be broken.
+        let after = command.get_after_help().map(ToString::to_string);
+        for line in after.unwrap_or_default().lines() {
+            let fits = !line.starts_with("  ") || line.chars().count() <= WIDTH;
+            assert!(fits, "{name}: {line}");
+        }
+        command.get_subcommands_mut().for_each(check);
+    }
+
+    #[test]
+    fn help_fits_its_width() {
+        let mut program = Cli::command();
+        program.build();
+        check(&mut program);
     }
 }

@@ -20,11 +20,11 @@ use tidings::bench::roofline::Work;
 use tidings::bench::subject::{self, Reply, Request};
 use tidings::bench::{self, Plan, Process, Ready, Report, Setup, Start, Subject, Texts, Worker};
 use tidings::stance::{Claim, DEFAULT_CLAIM};
-use tidings::{Engine, Error, Files, Model, Options, Result};
+use tidings::{Error, Files, Options, Result};
 
 use super::args::{Bench, BenchFormat, EngineArg, Task};
 use super::pull::present;
-use super::{Outcome, say};
+use super::{Outcome, load_model, say};
 use table::Style;
 
 /// Runs the command.
@@ -324,7 +324,7 @@ fn load(args: &Bench, setup: &Setup) -> Result<(Worker, Ready)> {
     let engine = EngineArg::from_str(&setup.engine, false).map_err(Error::Usage)?;
     let begun = Instant::now();
     let files = Files::open(&setup.model)?;
-    let model = Model::load(&files, args.device.into(), Engine::from(engine))?;
+    let model = load_model(&setup.model, &files, args.device.into(), engine.into())?;
     let load = begun.elapsed().as_secs_f64();
     let options = Options {
         claims: claims(args),

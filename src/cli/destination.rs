@@ -380,16 +380,20 @@ pub fn refuse_terminal(what: &str, name: &str) -> Result<()> {
 }
 
 /// The file that a path leads to: what is renamed over a symbolic link would replace the link.
+///
+/// # Errors
+/// [`Error::Usage`] when it leads nowhere, or to a folder.
 pub fn followed(path: PathBuf) -> Result<PathBuf> {
-    if !path.is_symlink() {
-        return Ok(path);
+    let cannot = |what: String| Error::Usage(format!("cannot write {}{what}", path.display()));
+    if path.is_dir() {
+        return Err(cannot(": it is a folder; name a file in it".to_owned()));
     }
-    path.canonicalize().map_err(|e| {
-        Error::Usage(format!(
-            "cannot write {}, a symbolic link that leads nowhere: {e}",
-            path.display()
-        ))
-    })
+    match path.is_symlink() {
+        false => Ok(path),
+        true => path
+            .canonicalize()
+            .map_err(|e| cannot(format!(", a symbolic link that leads nowhere: {e}"))),
+    }
 }
 
 /// What is a file, not a terminal, a pipe or a device.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use tidings::article::read::{Source, sources};
 use tidings::output::Record;
-use tidings::{Error, Result};
+use tidings::{Device, Engine, Error, Files, Model, Result};
 
 use self::args::{Cli, Command};
 
@@ -109,4 +109,12 @@ fn inputs(paths: &[String], command: &str) -> Result<Vec<Source>> {
         return Ok(vec![Source::Stdin]);
     }
     sources(paths)
+}
+
+/// Loads the model whose `files` were asked for by `name`: which of several it is, no message about one of its files says.
+fn load_model(name: &str, files: &Files, device: Device, engine: Engine) -> Result<Model> {
+    Model::load(files, device, engine).map_err(|error| match error {
+        Error::Model(what) => Error::Model(format!("`{name}`: {what}")),
+        other => other,
+    })
 }

@@ -2,13 +2,14 @@
 
 use std::io::{self, BufRead, Read};
 
+use tidings::model::Manifest;
 use tidings::model::store::{Cache, Cached, EMBEDDED, Settings};
 use tidings::output::plain;
-use tidings::{Device, Engine, Error, Files, Model, Result};
+use tidings::{Device, Engine, Error, Files, Result};
 
 use super::args::Models;
 use super::pull::{self, short, size};
-use super::{Outcome, count, print, say};
+use super::{Outcome, count, load_model, print, say};
 
 /// Runs the command.
 pub fn run(args: &Models) -> Result<Outcome> {
@@ -16,7 +17,7 @@ pub fn run(args: &Models) -> Result<Outcome> {
         Models::List => print(&list()?),
         Models::Show { model } => print(&show(&Files::open(model)?)),
         Models::Pull(args) => pull::run(args),
-        Models::Verify { model: Some(model) } => print(&verify(&Files::open(model)?)?),
+        Models::Verify { model: Some(model) } => print(&verify(model, &Files::open(model)?)?),
         Models::Verify { model: None } => verify_all(),
         Models::Remove { model, yes } => remove(model, *yes),
     }
@@ -77,47 +78,52 @@ fn rest(model: &Cached) -> String {
     }
 }
 
-fn about(manifest: &tidings::model::Manifest) -> String {
-    let languages = match manifest.languages.is_empty() {
-        true => "any language".to_owned(),
-        false => manifest.languages.join(","),
-    };
-    let text = format!("{}  {}", plain(&languages), plain(&manifest.license));
+fn about(manifest: &Manifest) -> String {
+    let text = format!("{}  {}", languages(manifest), plain(&manifest.license));
     text.trim_end().to_owned()
 }
 
-/// That the files match was seen when they were opened; those inside the program are taken for good there.
-fn verify(files: &Files) -> Result<String> {
+fn languages(manifest: &Manifest) -> String {
+    match manifest.languages.is_empty() {
+        true => "any language".to_owned(),
+        false => plain(&manifest.languages.join(", ")),
+    }
+}
+
+/// What is said of the model called `name`. That the files match was seen when they were opened; those inside the program are taken for
+/// good there.
+fn verify(name: &str, files: &Files) -> Result<String> {
     if files.folder.is_none() {
         files.verify()?;
     }
-    Model::load(files, Device::Auto, Engine::Native)?;
+    load_model(name, files, Device::Auto, Engine::Native)?;
     Ok(format!(
-        "{}: files match their checksums, and the model loads\n",
+        "{}: files match their checksums, and the model loads ({})\n",
+        plain(name),
         plain(&files.manifest.id())
     ))
 }
 
 fn verify_all() -> Result<Outcome> {
     let mut verdicts = Vec::new();
-    let mut look = |name: String, files: Result<Files>| -> Result<()> {
-        let verdict = files.and_then(|files| verify(&files));
+    let mut look = |name: &str, files: Result<Files>| -> Result<()> {
+        let verdict = files.and_then(|files| verify(name, &files));
         verdicts.push(verdict.is_ok());
         match verdict {
-            Ok(text) => print(&text).map(|_| ()),
+            Ok(text) => print(&text).map(drop),
             Err(error) => {
-                say(&format!("{name}: {}", plain(&error.to_string())));
+                say(&plain(&error.to_string()));
                 Ok(())
             }
         }
     };
     if cfg!(feature = "embedded") {
-        look(EMBEDDED.to_owned(), Files::open(EMBEDDED))?;
+        look(EMBEDDED, Files::open(EMBEDDED))?;
     }
     let cache = cache()?;
     for model in cache.models()? {
         // By its id: a folder of that name, here, is another model.
-        look(model.id().to_string(), cache.open(&model.id()))?;
+        look(&model.id().to_string(), cache.open(&model.id()))?;
     }
     match verdicts.iter().filter(|well| !**well).count() {
         0 => Ok(Outcome::Done),
@@ -199,7 +205,7 @@ fn show(files: &Files) -> String {
                 base => format!("{}, from {base}", manifest.architecture.name()),
             },
         ),
-        ("languages", manifest.languages.join(", ")),
+        ("languages", languages(manifest)),
         ("licence", manifest.license.clone()),
         (
             "weights",

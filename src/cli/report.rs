@@ -17,6 +17,8 @@ use super::{Outcome, count, say};
 const LONGEST: u64 = 64 << 20;
 /// Lines that are no records of which the reason is said.
 const SAID: usize = 3;
+/// The version of records that is read.
+const SCHEMA: u32 = 1;
 /// The mark that some programs put before a text in UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -26,6 +28,12 @@ pub fn run(args: &Report) -> Result<Outcome> {
     let output = output.map(followed).transpose()?;
     let runs: Vec<Source> = args.runs.iter().map(|run| source(run)).collect();
     let articles = sources(&args.articles)?;
+    let read = runs.iter().chain(&articles);
+    if read.filter(|source| **source == Source::Stdin).count() > 1 {
+        return Err(Error::Usage(
+            "`-` is given twice; standard input can be read once".to_owned(),
+        ));
+    }
     let new = output.as_deref().map(|output| suffixed(output, "new"));
     let own: Vec<PathBuf> = output.iter().chain(&new).cloned().collect();
     for read in [&runs, &articles] {
@@ -36,11 +44,12 @@ pub fn run(args: &Report) -> Result<Outcome> {
         refuse_terminal("a page", "report.html")?;
         return fill(args, io::stdout().lock(), articles, own);
     };
-    refuse_existing(&output, args.force, "")?;
+    // A device or a named pipe, of which nothing is replaced.
     if output.exists() && !output.is_file() {
         let pipe = File::create(&output).map_err(Error::Output)?;
         return fill(args, pipe, articles, own);
     }
+    refuse_existing(&output, args.force, "")?;
     // All of it or nothing: the file has its name when it is whole.
     let file = File::create(&new).map_err(Error::Output)?;
     let filled = fill(args, file, articles, own);
@@ -176,13 +185,20 @@ fn copy<W: Write>(run: &Path, page: &mut Page<W>) -> Result<(usize, usize)> {
         } else if line.trim_ascii().is_empty() {
             continue;
         } else {
-            match record(&line) {
+            match record(line.trim_ascii()) {
                 Ok(record) => {
                     page.write(&record).map_err(Error::Output)?;
                     records += 1;
                     continue;
                 }
-                Err(reason) => reason,
+                Err(Not::Record(reason)) => reason,
+                Err(Not::Ours(schema)) => {
+                    return Err(Error::Usage(format!(
+                        "{}, line {number}: a record of schema {schema}, which a newer version of tidings wrote; this one reads {SCHEMA}. Make the \
+                         page with that one",
+                        name(run)
+                    )));
+                }
             }
         };
         others += 1;
@@ -195,19 +211,39 @@ fn copy<W: Write>(run: &Path, page: &mut Page<W>) -> Result<(usize, usize)> {
     }
 }
 
-fn record(line: &[u8]) -> std::result::Result<Record, String> {
-    let record: Record =
-        serde_json::from_slice(line.trim_ascii()).map_err(|e| match e.classify() {
+/// What a line is instead of a record that can be read.
+enum Not {
+    /// None at all, and why.
+    Record(String),
+    /// One of a newer schema: a page without it would mislead.
+    Ours(u32),
+}
+
+fn record(line: &[u8]) -> std::result::Result<Record, Not> {
+    /// The one field that every schema has; of a newer one the others may be anything.
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema: u32,
+    }
+    let none = |why: String| Err(Not::Record(why));
+    if line.starts_with(b"[") {
+        return none(
+            "a JSON array begins; `jq -c .[] FILE | tidings report -` gives its records one a line"
+                .to_owned(),
+        );
+    }
+    match serde_json::from_slice(line) {
+        Ok(Version { schema: SCHEMA }) | Err(_) => {}
+        Ok(Version { schema }) if schema > SCHEMA => return Err(Not::Ours(schema)),
+        Ok(Version { schema }) => return none(format!("there is no schema {schema}")),
+    }
+    serde_json::from_slice(line).or_else(|e| {
+        none(match e.classify() {
             serde_json::error::Category::Eof => "it is cut off".to_owned(),
             serde_json::error::Category::Data => "it has other fields".to_owned(),
             _ => "it is not JSON".to_owned(),
-        })?;
-    match record.schema {
-        1 => Ok(record),
-        other => Err(format!(
-            "schema {other}, of another version of tidings; this one reads 1"
-        )),
-    }
+        })
+    })
 }
 
 /// Reads on to the line's end, keeping nothing.

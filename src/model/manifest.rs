@@ -411,7 +411,8 @@ pub const PLAIN: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensor
 /// Name of the manifest itself.
 pub const FILE: &str = "manifest.toml";
 
-fn is_sha256(text: &str) -> bool {
+/// Whether `text` is a SHA-256 in hexadecimal.
+pub(super) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 

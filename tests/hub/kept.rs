@@ -125,11 +125,8 @@ fn a_model_is_removed_by_its_exact_name() {
 #[test]
 fn two_that_fetch_the_same_at_once_wait_for_each_other() {
     let repo = Repo::small();
-    let served = repo.clone();
-    let server = Server::start(move |request, _| {
-        let mut reply = served.answer(request);
+    let server = Server::spoiling(&repo, |_, _, reply| {
         reply.slow = Duration::from_micros(100);
-        reply
     });
     let home = Home::new(&server);
     thread::scope(|scope| {

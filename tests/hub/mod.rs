@@ -49,6 +49,20 @@ impl Home {
         Ran::of(&mut self.command(args))
     }
 
+    /// That every command which only looks finds the model.
+    fn shows_it(&self) {
+        for args in [
+            &["models", "list"][..],
+            &["models", "show", ID],
+            &["models", "verify", ID],
+            &["models", "verify"],
+        ] {
+            let ran = self.run(args);
+            assert_eq!(ran.code, 0, "{}", ran.err);
+            assert!(ran.out.contains("stance"), "{}", ran.out);
+        }
+    }
+
     /// The folder of the test's model.
     fn repo(&self) -> PathBuf {
         self.folder
@@ -145,16 +159,7 @@ fn a_model_of_the_hub_answers_as_the_embedded_one_and_is_fetched_once() {
     let at = ["summarise", "wire/palace-denial.txt", "--model", ID];
     let ran = home.run(&[&at[..], &["--revision", &repo.commit]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
-    for args in [
-        &["models", "list"][..],
-        &["models", "show", ID],
-        &["models", "verify", ID],
-        &["models", "verify"],
-    ] {
-        let ran = home.run(args);
-        assert_eq!(ran.code, 0, "{}", ran.err);
-        assert!(ran.out.contains("stance"), "{}", ran.out);
-    }
+    home.shows_it();
     assert_eq!(server.asked().len(), asked);
     // A pull asks whether there is a newer one, and that alone.
     let ran = home.run(&["models", "pull", ID]);
@@ -285,11 +290,38 @@ fn offline_is_offline() {
 #[test]
 fn what_only_a_fetch_needs_keeps_nobody_from_the_cache() {
     let home = Home::new(&Server::of(Repo::small()));
-    for (name, value) in [("HF_ENDPOINT", "foo"), ("HTTPS_PROXY", "smoke://x")] {
+    for (name, value) in [
+        ("HF_ENDPOINT", "foo"),
+        ("HF_ENDPOINT", "https://"),
+        ("HF_ENDPOINT", "http://mirror.example:99999"),
+        ("HTTPS_PROXY", "smoke://x"),
+        ("http_proxy", "http://proxy.example:0"),
+    ] {
         let run = |args: &[&str]| Ran::of(home.command(args).env(name, value));
         let ran = run(&["models", "list"]);
         assert_eq!(ran.code, 0, "{}", ran.err);
         let ran = run(&["models", "pull", ID]);
         assert!(ran.refused().contains(name), "{}", ran.err);
+    }
+}
+
+#[test]
+fn what_is_said_of_a_model_names_it_as_it_was_asked_for() {
+    let home = Home::new(&Server::of(Repo::embedded()));
+    home.run(&["models", "pull", ID]);
+    let ran = home.run(&["models", "verify", ID]);
+    let says = format!("{ID}: files match their checksums, and the model loads (stance-en-small@");
+    assert!(ran.out.starts_with(&says), "{}", ran.out);
+    // Its files are those of its manifest, but make no model.
+    let home = Home::new(&Server::of(Repo::small()));
+    home.run(&["models", "pull", ID]);
+    for args in [
+        &["models", "verify", ID][..],
+        &["models", "verify"],
+        &["classify", "wire", "--model", ID],
+    ] {
+        let ran = home.run(args);
+        let said = ran.refused();
+        assert!(said.contains(&format!("`{ID}`: config.json: ")), "{said}");
     }
 }

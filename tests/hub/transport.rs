@@ -84,24 +84,20 @@ fn a_slow_link_is_waited_for_and_a_silent_one_is_not() {
 
 #[test]
 fn a_part_that_cannot_be_gone_on_from_is_fetched_anew() {
-    for (case, ranges, asked) in [
-        ("wrong bytes", true, Some("bytes=1000-")),
-        ("too long", true, None),
-        ("no ranges", false, Some("bytes=1000-")),
+    let repo = Repo::small();
+    let whole = repo.weights();
+    for (case, part, ranges, asked) in [
+        ("wrong bytes", &[7; 1000][..], true, Some("bytes=1000-")),
+        ("too long", &vec![7; whole.len() + 1][..], true, None),
+        ("no ranges", &whole[..1000], false, Some("bytes=1000-")),
     ] {
-        let repo = Repo::small();
-        let (whole, all) = (repo.weights(), repo.weights().to_vec());
+        let all = whole.to_vec();
         let server = Server::spoiling(&repo, move |_, _, reply| {
             if !ranges {
                 *reply = Reply::new(200, all.clone());
             }
         });
         let home = Home::new(&server);
-        let part = match case {
-            "wrong bytes" => vec![7; 1000],
-            "too long" => vec![7; whole.len() + 1],
-            _ => whole[..1000].to_vec(),
-        };
         let partial = home.partial(&repo);
         fs::create_dir_all(partial.parent().unwrap()).unwrap();
         fs::write(partial, part).unwrap();
@@ -157,25 +153,20 @@ fn refusals_say_what_to_do() {
     let server = Server::start(|_, _| Reply::new(200, "<html>hello</html>"));
     let said = Home::new(&server).fails();
     assert!(said.contains("HF_ENDPOINT"), "{said}");
-    let mut repo = Repo::small();
-    repo.files.remove("manifest.toml");
-    assert!(
-        Home::new(&Server::of(repo))
-            .fails()
-            .contains("manifest.toml")
-    );
-    let mut repo = Repo::small();
-    repo.files.remove("tokenizer.json");
-    assert!(
-        Home::new(&Server::of(repo))
-            .fails()
-            .contains("lacks tokenizer.json")
-    );
-    let ran = home_without_server().run(&["models", "pull", "no-owner"]);
-    assert!(ran.refused().contains("org/no-owner"), "{}", ran.err);
-    assert!(!ran.err.contains("fetching"), "{}", ran.err);
-    let ran = home_without_server().run(&["models", "pull", "a/../b"]);
-    assert!(ran.refused().contains("no hub id"), "{}", ran.err);
+    for (name, says) in [
+        ("manifest.toml", "it has no manifest.toml"),
+        ("tokenizer.json", "lacks tokenizer.json"),
+    ] {
+        let mut repo = Repo::small();
+        repo.files.remove(name);
+        let said = Home::new(&Server::of(repo)).fails();
+        assert!(said.contains(says), "{said}");
+    }
+    for (id, says) in [("no-owner", "org/no-owner"), ("a/../b", "no hub id")] {
+        let ran = home_without_server().run(&["models", "pull", id]);
+        assert!(ran.refused().contains(says), "{}", ran.err);
+        assert!(!ran.err.contains("fetching"), "{}", ran.err);
+    }
 }
 
 #[test]

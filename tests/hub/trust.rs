@@ -138,6 +138,35 @@ fn hostile_names_go_nowhere() {
 }
 
 #[test]
+fn a_checksum_of_the_list_is_one_or_nothing_is_written() {
+    for repo in [Repo::small(), Repo::of_family("bert")] {
+        let real = sha256(repo.weights());
+        for evil in [
+            "",
+            "../../../../../x",
+            &"/x".repeat(32),
+            &"../".repeat(21),
+            &real[1..],
+        ] {
+            let (served, real, evil) = (repo.clone(), real.clone(), evil.to_owned());
+            let server = Server::start(move |request, _| {
+                let mut reply = served.answer(request);
+                if request.path.starts_with("/api/") {
+                    let text = String::from_utf8(reply.body).unwrap();
+                    reply.body = text.replace(&real, &evil).into_bytes();
+                }
+                reply
+            });
+            let home = Home::new(&server);
+            let said = home.fails();
+            assert!(said.contains("does not answer like a hub"), "{said}");
+            assert_eq!(server.asked().len(), 1);
+            assert!(files(home.folder.path()).is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_damaged_file_is_refused_by_name_and_pulled_again() {
     let repo = Repo::small();
     let server = Server::of(repo.clone());

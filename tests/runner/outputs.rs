@@ -97,25 +97,30 @@ fn what_is_not_a_runs_own_is_replaced_only_by_force() {
     assert_eq!(records(&place.read("out.csv.jsonl")).len(), 10);
 }
 
+/// Makes a file of this format, as its stream is, also after a kill; gives its records.
+fn made_whole(place: &Place, format: &str) -> Vec<Value> {
+    let output = format!("out.{format}");
+    let run = |more: &[&str]| place.run(&[&["in.jsonl"], more].concat());
+    let ran = run(&["-o", &output]);
+    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+    let streamed = run(&["--format", format]).stdout;
+    assert_eq!(place.read(&output), streamed);
+    let journal = place.at(&format!("{output}.jsonl"));
+    let whole = fs::read(&journal).unwrap();
+    // Cut down and without its file, as after a kill.
+    fs::write(&journal, &whole[..whole.len() / 3]).unwrap();
+    fs::remove_file(place.at(&output)).unwrap();
+    let ran = run(&["-o", &output, "--resume"]);
+    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+    assert_eq!(place.read(&output), streamed);
+    assert_eq!(run(&["-o", &output]).status.code(), Some(2));
+    records(&whole)
+}
+
 #[test]
 fn a_table_is_made_whole_from_its_journal() {
     let place = Place::with_articles(400);
-    let ran = place.run(&["in.jsonl", "-o", "out.csv"]);
-    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-    let streamed = place.run(&["in.jsonl", "--format", "csv"]).stdout;
-    assert_eq!(place.read("out.csv"), streamed);
-    let journal = place.read("out.csv.jsonl");
-    assert_eq!(records(&journal).len(), 400);
-    // Cut down and without its table, as after a kill.
-    fs::write(place.at("out.csv.jsonl"), &journal[..journal.len() / 3]).unwrap();
-    fs::remove_file(place.at("out.csv")).unwrap();
-    let ran = place.run(&["in.jsonl", "-o", "out.csv", "--resume"]);
-    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-    assert_eq!(place.read("out.csv"), streamed);
-    assert_eq!(
-        place.run(&["in.jsonl", "-o", "out.csv"]).status.code(),
-        Some(2)
-    );
+    assert_eq!(made_whole(&place, "csv").len(), 400);
 }
 
 /// Of each row what `extract` finds in a column: the way in reads what the way out wrote.
@@ -135,31 +140,11 @@ fn column(place: &Place, file: &str, name: &str) -> Vec<Value> {
 #[test]
 fn parquet_is_made_whole_from_its_journal() {
     let place = Place::with_articles(400);
-    let ran = place.run(&["in.jsonl", "-o", "out.parquet"]);
-    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-    let streamed = place.run(&["in.jsonl", "--format", "parquet"]).stdout;
-    assert_eq!(place.read("out.parquet"), streamed);
-    let journal = place.read("out.parquet.jsonl");
+    let records = made_whole(&place, "parquet");
     for name in ["claim", "stance", "label"] {
-        let expected = records(&journal);
-        let expected: Vec<&Value> = expected.iter().map(|record| &record[name]).collect();
-        assert_eq!(
-            column(&place, "out.parquet", name)
-                .iter()
-                .collect::<Vec<_>>(),
-            expected
-        );
+        let expected: Vec<Value> = records.iter().map(|record| record[name].clone()).collect();
+        assert_eq!(column(&place, "out.parquet", name), expected);
     }
-    // Cut down and without its file, as after a kill.
-    fs::write(place.at("out.parquet.jsonl"), &journal[..journal.len() / 3]).unwrap();
-    fs::remove_file(place.at("out.parquet")).unwrap();
-    let ran = place.run(&["in.jsonl", "-o", "out.parquet", "--resume"]);
-    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-    assert_eq!(place.read("out.parquet"), streamed);
-    assert_eq!(
-        place.run(&["in.jsonl", "-o", "out.parquet"]).status.code(),
-        Some(2)
-    );
 }
 
 #[cfg(feature = "parquet")]

@@ -45,6 +45,31 @@ impl Lines {
         }
     }
 
+    /// The next line's article; none for the end, a blank line, and one of another shard.
+    fn next_line(&mut self) -> Option<Raw> {
+        self.line += 1;
+        match self.read_line() {
+            Ok(None) => {
+                self.done = true;
+                None
+            }
+            Ok(Some(false)) => {
+                let error = too_large("the line", self.container.max_bytes);
+                self.container.failed(self.line, error)
+            }
+            Ok(Some(true)) if self.buffer.trim_ascii().is_empty() => None,
+            Ok(Some(true)) if !self.container.takes(&self.buffer) => None,
+            Ok(Some(true)) => {
+                let where_ = format!("line {}", self.line);
+                Some(record(&self.buffer, &self.container, self.place(), &where_))
+            }
+            Err(error) => {
+                self.done = true;
+                self.container.broken(self.place(), unreadable(error))
+            }
+        }
+    }
+
     /// Where the line last read is.
     fn place(&self) -> String {
         self.container.place(self.line)
@@ -83,36 +108,10 @@ impl Lines {
 }
 
 impl Iterator for Lines {
-    type Item = Raw;
+    type Item = Option<Raw>;
 
-    fn next(&mut self) -> Option<Raw> {
-        while !self.done {
-            self.line += 1;
-            let found = match self.read_line() {
-                Ok(None) => {
-                    self.done = true;
-                    None
-                }
-                Ok(Some(false)) => {
-                    let error = too_large("the line", self.container.max_bytes);
-                    self.container.failed(self.line, error)
-                }
-                Ok(Some(true)) if self.buffer.trim_ascii().is_empty() => None,
-                Ok(Some(true)) if !self.container.takes(&self.buffer) => None,
-                Ok(Some(true)) => {
-                    let where_ = format!("line {}", self.line);
-                    Some(record(&self.buffer, &self.container, self.place(), &where_))
-                }
-                Err(error) => {
-                    self.done = true;
-                    self.container.broken(self.place(), unreadable(error))
-                }
-            };
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.done).then(|| self.next_line())
     }
 }
 
@@ -241,16 +240,10 @@ impl Values {
 }
 
 impl Iterator for Values {
-    type Item = Raw;
+    type Item = Option<Raw>;
 
-    fn next(&mut self) -> Option<Raw> {
-        while !self.done {
-            let found = self.next_value();
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.done).then(|| self.next_value())
     }
 }
 

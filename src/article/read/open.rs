@@ -233,10 +233,13 @@ impl Found<'_> {
                 Box::new(BufReader::with_capacity(HEAD, input))
             }
         };
+        // What is passed over is no article.
         match shape {
-            Shape::Table(delimiter) => Box::new(table::Rows::new(input, container, delimiter)),
-            Shape::Values => Box::new(json::Values::new(input, container)),
-            _ => Box::new(json::Lines::new(input, container)),
+            Shape::Table(delimiter) => {
+                Box::new(table::Rows::new(input, container, delimiter).flatten())
+            }
+            Shape::Values => Box::new(json::Values::new(input, container).flatten()),
+            _ => Box::new(json::Lines::new(input, container).flatten()),
         }
     }
 }

@@ -228,16 +228,10 @@ impl Rows {
 }
 
 impl Iterator for Rows {
-    type Item = Raw;
+    type Item = Option<Raw>;
 
-    fn next(&mut self) -> Option<Raw> {
-        while !self.done {
-            let found = self.next_row();
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.done).then(|| self.next_row())
     }
 }
 

@@ -19,7 +19,7 @@ Examples:
   tidings bench news/ --claim \"A treaty was signed.\"         yours
   tidings bench --threads 1,2 --length 128,512,2048 --plot speed.svg
   tidings bench --export before.json                keep the samples …
-  tidings bench --baseline before.json --fail-on-regression 5   … and compare: exits with 4 if slower
+  tidings bench --baseline before.json --fail-on-regression 5   … and compare: 4 if slower
   tidings bench --engine native,reference --interleave          two engines, in turns
 
 Exit codes: 0 all well; 2 bad usage, or a baseline of other settings; 3 no model, or results that

@@ -9,20 +9,21 @@ use super::{Input, Length, ModelArgs, share, threads};
 
 pub(super) const CLASSIFY_HELP: &str = "\
 Labels (names for --claim's stance): imminent = supports, not-imminent = refutes, uncertain = discusses, unrelated.
-Input: text, Markdown, HTML, JSON Lines and JSON, CSV and TSV, each also .gz or .zst, and Parquet (files, not pipes); folders are read
-recursively.
+Input: text, Markdown, HTML, JSON Lines and JSON, CSV and TSV, each also .gz or .zst, and Parquet (files, not pipes); \
+folders are read recursively.
 An article that cannot be read becomes a record with an `error`; the run goes on and exits with 1.
 
 A run with -o can be killed at any moment and gone on with:
   tidings classify news/ -o labels.jsonl --resume         nothing is lost, nothing is answered twice
-  tidings classify news/ -o labels.jsonl --retry-errors   asks again about articles that had only an error
-Beside labels.jsonl lies labels.jsonl.run, which says how far it goes and with which settings it was made.
+  tidings classify news/ -o labels.jsonl --retry-errors   asks again where there was only an error
+Beside labels.jsonl lies labels.jsonl.run, which says how far it goes and with which settings it was made. \
 The same holds for .csv, .parquet and .html: they are made whole, in the end, from labels.parquet.jsonl, which is what a run goes on with.
 
 A page to look at: -o report.html; `tidings report` makes one of records that are there already.
 
-Many machines, one input (job N of 16): tidings classify news/ --shard N/16 -o labels-N.jsonl
-Under another program: … | tidings classify - --passthrough | …   one record a line as soon as it is answered";
+Many machines, one input (job N of 16), and under another program (one record a line as soon as it is answered):
+  tidings classify news/ --shard N/16 -o labels-N.jsonl
+  … | tidings classify - --passthrough | …";
 
 #[derive(Args)]
 pub struct Classify {

@@ -15,9 +15,10 @@ Environment:
   HF_TOKEN                 for models that are not public (else the token file of the hub's tools)
   HF_ENDPOINT              a mirror of the hub
   SSL_CERT_FILE            certificates to trust, where a mirror's own are not known
-  HTTPS_PROXY, HTTP_PROXY  the proxy for addresses of that kind, else ALL_PROXY (http, https, socks);
-                           one that cannot be used is an error, never passed by
-  NO_PROXY                 hosts that are asked without it, with their subdomains";
+  HTTPS_PROXY, HTTP_PROXY  the proxy for addresses of that kind, else ALL_PROXY (http, https or
+                           socks); one that cannot be used is an error, never passed by
+  NO_PROXY                 hosts that are asked without it: site.example is that and all below it,
+                           10.1.* what begins so, * all; it has no ports and no 10.0.0.0/8";
 
 const PULL_HELP: &str = "\
 What came is checked against the manifest, and its checksums are recorded: from then on the model

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! models--org--name/
-//!   blobs/<checksum>              a file's content, once
+//!   blobs/<checksum>              a file's content, once: by its SHA-256; what other programs fetched also by git's checksum
 //!   snapshots/<commit>/<file>     a link to its content
 //!   refs/<branch or tag>          the commit it stood for when it was last fetched
 //!   checksums/<commit>.sha256     ours: what the files were on first use (see `checksums`)
@@ -81,10 +81,10 @@ impl Cache {
         self.commit(id).is_some_and(|commit| {
             let snapshot = self.snapshot(id, &commit);
             // One that cannot be read is here too: opening it says what is wrong.
-            let whole = |manifest| missing(&snapshot, &manifest).is_empty();
+            let whole = |manifest: Manifest| missing(&snapshot, names(&manifest)).is_empty();
             match snapshot.join(MANIFEST).is_file() {
                 true => read_manifest(&snapshot).map_or(true, whole),
-                false => PLAIN.iter().all(|name| snapshot.join(name).is_file()),
+                false => missing(&snapshot, PLAIN).is_empty(),
             }
         })
     }
@@ -113,13 +113,7 @@ impl Cache {
         }
         let manifest = Manifest::parse(&String::from_utf8_lossy(&text))
             .map_err(|e| damaged(format!("{}: {e}", snapshot.display())))?;
-        let missing = missing(&snapshot, &manifest);
-        if !missing.is_empty() {
-            return Err(damaged(format!(
-                "`{id}` is not whole in the cache, {} is missing",
-                missing.join(", ")
-            )));
-        }
+        whole(id, &snapshot, names(&manifest)).map_err(damaged)?;
         let files = super::from_folder(&snapshot, manifest)?;
         match recorded {
             Some(recorded) => {
@@ -143,21 +137,12 @@ impl Cache {
     /// Opens a model without a manifest, which another program may have fetched.
     fn open_plain(&self, id: &Id, commit: &str) -> Result<Files> {
         let snapshot = self.snapshot(id, commit);
-        let missing = PLAIN
-            .into_iter()
-            .filter(|name| !snapshot.join(name).is_file());
-        let missing: Vec<&str> = missing.collect();
-        if missing.contains(&PLAIN[0]) {
+        if !snapshot.join(PLAIN[0]).is_file() {
             return Err(self.absent(id));
         }
         let again = again(id);
         let damaged = |what: String| Error::Model(format!("{what}; {again}"));
-        if !missing.is_empty() {
-            return Err(damaged(format!(
-                "`{id}` is not whole in the cache, {} is missing",
-                missing.join(", ")
-            )));
-        }
+        whole(id, &snapshot, PLAIN).map_err(damaged)?;
         let recorded = Checksums::read(&self.record(id, commit))?;
         let found = Plain::read(&snapshot)?;
         if let Some(recorded) = &recorded {
@@ -214,9 +199,8 @@ impl Cache {
                         None => continue,
                     },
                 };
-                let names = manifest.iter().flat_map(Manifest::files);
-                let names = names.map(|(name, _)| name).chain([MANIFEST]);
-                let sizes = names.filter_map(|name| fs::metadata(snapshot.join(name)).ok());
+                let all = manifest.iter().flat_map(names).chain([MANIFEST]);
+                let sizes = all.filter_map(|name| fs::metadata(snapshot.join(name)).ok());
                 let at = |(_, to): &&(String, String)| *to == commit;
                 found.push(Cached {
                     repo: repo.clone(),
@@ -224,7 +208,8 @@ impl Cache {
                     bytes: sizes.map(|file| file.len()).sum(),
                     missing: manifest
                         .iter()
-                        .flat_map(|manifest| missing(&snapshot, manifest))
+                        .flat_map(|manifest| missing(&snapshot, names(manifest)))
+                        .map(str::to_owned)
                         .collect(),
                     manifest,
                     commit,
@@ -385,12 +370,28 @@ fn refs(folder: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-fn missing(snapshot: &Path, manifest: &Manifest) -> Vec<String> {
-    let names = manifest.files().into_iter().map(|(name, _)| name);
+/// The files that a manifest names.
+fn names(manifest: &Manifest) -> [&str; 3] {
+    manifest.files().map(|(name, _)| name)
+}
+
+/// Those of the files called `names` that a version has not got.
+fn missing<'a>(snapshot: &Path, names: [&'a str; 3]) -> Vec<&'a str> {
+    let names = names.into_iter();
     names
         .filter(|name| !snapshot.join(name).is_file())
-        .map(str::to_owned)
         .collect()
+}
+
+/// That it has all of them, or what it lacks.
+fn whole(id: &Id, snapshot: &Path, names: [&str; 3]) -> std::result::Result<(), String> {
+    match missing(snapshot, names).as_slice() {
+        [] => Ok(()),
+        some => Err(format!(
+            "`{id}` is not whole in the cache, {} is missing",
+            some.join(", ")
+        )),
+    }
 }
 
 /// Why the cache cannot be changed, and what to do.

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{MANIFEST, replace};
+use super::{MANIFEST, is_sha256, replace};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
 use crate::model::manifest::PLAIN;
@@ -61,7 +61,7 @@ impl Checksums {
         };
         let mut sums = Self::default();
         for line in text.lines() {
-            if let Some((sum, name)) = line.split_once("  ").filter(|(sum, _)| sum.len() == 64) {
+            if let Some((sum, name)) = line.split_once("  ").filter(|(sum, _)| is_sha256(sum)) {
                 sums.add(name, sum.to_owned());
                 continue;
             }
@@ -123,7 +123,13 @@ mod tests {
         assert!(sums.hold("a file", &path, &"1".repeat(64)).is_err());
         assert!(sums.hold("another", &path, &"0".repeat(64)).is_err());
         let sum = "0".repeat(64);
-        for torn in ["", &format!("{sum}  a file\n"), "00  manifest.toml\n"] {
+        let odd = sum.replace("00", "/.");
+        for torn in [
+            "",
+            &format!("{sum}  a file\n"),
+            &format!("{odd}  manifest.toml\n"),
+            "00  manifest.toml\n",
+        ] {
             fs::write(&path, torn).unwrap();
             let error = Checksums::read(&path).unwrap_err().to_string();
             assert!(error.contains("models remove"), "{torn}: {error}");

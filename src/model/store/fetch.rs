@@ -1,11 +1,11 @@
-//! Fetching from a server that may be slow, break off, or mean harm: requests, their redirects, and what is tried again.
+//! Fetching from a server that may be slow, break off, or mean harm: requests, and what is tried again. Their way is told by [`way`].
 //!
 //! - The token goes to the endpoint's own origin (scheme, host, port) and nowhere else, wherever redirects lead.
 //! - A file goes on with `Range` where it broke off, in this run or an earlier one.
 //! - Nothing is waited for longer than `patience` without a byte; a server that sends more than it said is left.
 //! - Failures that may pass (no connection, broken off, 5xx, 429) are tried again with growing pauses, and not for ever.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -15,11 +15,12 @@ use ureq::http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE, RETRY_AFTER,
 };
 use ureq::http::{HeaderMap, Uri};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, Proxy};
+use ureq::tls::TlsConfig;
+use ureq::{Agent, Body};
 
-use super::{Event, Settings, settings};
-use crate::error::{Error, Result};
+use super::way::{self, Ways};
+use super::{Event, Settings};
+use crate::error::Result;
 
 type Response = ureq::http::Response<Body>;
 
@@ -82,9 +83,7 @@ impl Trouble {
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     agent: Agent,
-    home: Origin,
-    https_proxy: Option<Via>,
-    http_proxy: Option<Via>,
+    ways: Ways,
     token: Option<String>,
     patience: Duration,
     pause: Duration,
@@ -94,14 +93,10 @@ impl Client {
     /// A client that knows the settings' token, certificates and proxies. `pause` is the first one between two tries; each further one
     /// is twice as long.
     pub fn new(settings: &Settings, patience: Duration, pause: Duration) -> Result<Self> {
-        let home = home(&settings.endpoint)?;
-        let proxy = |of: &Option<_>| {
-            let of = of.as_ref().map(|of| via(of, &settings.no_proxy));
-            of.transpose()
-        };
+        let ways = Ways::new(settings)?;
         let mut tls = TlsConfig::builder();
         if let Some(path) = &settings.certificates {
-            tls = tls.root_certs(certificates(path)?);
+            tls = tls.root_certs(way::certificates(path)?);
         }
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -115,9 +110,7 @@ impl Client {
             .tls_config(tls.build());
         Ok(Self {
             agent: config.build().new_agent(),
-            home,
-            https_proxy: proxy(&settings.https_proxy)?,
-            http_proxy: proxy(&settings.http_proxy)?,
+            ways,
             token: settings.token()?,
             patience,
             pause,
@@ -256,11 +249,7 @@ impl Client {
         for _ in 0..=REDIRECTS {
             // What is compressed under way has no length that could be held to.
             let request = self.agent.get(&at).header(ACCEPT_ENCODING, "identity");
-            let via = match at.scheme_str() {
-                Some("https") => &self.https_proxy,
-                _ => &self.http_proxy,
-            };
-            let via = via.as_ref().filter(|via| !via.proxy.is_no_proxy(&at));
+            let via = self.ways.via(&at);
             let config = request.config().proxy(via.map(|via| via.proxy.clone()));
             let mut request = match from {
                 None => config.timeout_recv_body(Some(self.patience)).build(),
@@ -269,10 +258,7 @@ impl Client {
             if let Some(from) = from.filter(|from| *from > 0) {
                 request = request.header(RANGE, format!("bytes={from}-"));
             }
-            let elsewhere = match Origin::of(&at) {
-                Some(origin) if origin == self.home => None,
-                _ => Some(at.host().unwrap_or_default().to_owned()),
-            };
+            let elsewhere = self.ways.elsewhere(&at);
             if let (Some(token), None) = (&self.token, &elsewhere) {
                 request = request.header(AUTHORIZATION, format!("Bearer {token}"));
             }
@@ -286,7 +272,11 @@ impl Client {
             let headers = response.headers();
             match response.status().as_u16() {
                 200 | 206 => return Ok(response),
-                301 | 302 | 303 | 307 | 308 => at = redirected(&at, headers)?,
+                301 | 302 | 303 | 307 | 308 => {
+                    let location = headers.get(LOCATION).and_then(|l| l.to_str().ok());
+                    let to = way::redirected(&at, location.unwrap_or_default());
+                    at = to.map_err(|why| Failure::Other(why.to_owned()))?;
+                }
                 status @ (408 | 429 | 500..) => {
                     let after = number(headers, RETRY_AFTER.as_str()).map(Duration::from_secs);
                     let who = elsewhere.as_deref().unwrap_or("it");
@@ -323,106 +313,6 @@ impl Client {
         watch(Event::Again { why: &why, wait });
         thread::sleep(wait);
         Ok(())
-    }
-}
-
-/// A proxy, and the variable that names it.
-#[derive(Debug, Clone)]
-struct Via {
-    name: String,
-    proxy: Proxy,
-}
-
-/// What a token may be sent to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Origin {
-    secure: bool,
-    host: String,
-    port: u16,
-}
-
-impl Origin {
-    fn of(uri: &Uri) -> Option<Self> {
-        let secure = uri.scheme_str()? == "https";
-        Some(Self {
-            secure,
-            host: uri.host()?.to_ascii_lowercase(),
-            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
-        })
-    }
-}
-
-/// The origin of the endpoint, if that is one that addresses can begin with.
-fn home(endpoint: &str) -> Result<Origin> {
-    let bad = |what: &str| Err(Error::Model(format!("HF_ENDPOINT {what}")));
-    if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
-        return bad("must begin with https:// or http://");
-    }
-    let Ok(uri) = endpoint.parse::<Uri>() else {
-        return bad("is no address: one looks like https://mirror.example");
-    };
-    if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
-        return bad("must hold no password: HF_TOKEN is the place for what a mirror asks");
-    }
-    if uri.query().is_some() || endpoint.contains('#') {
-        return bad("must be an address without ? and #: what is asked for is put behind it");
-    }
-    match Origin::of(&uri).filter(|origin| !origin.host.is_empty()) {
-        Some(origin) => Ok(origin),
-        None => bad("names no host"),
-    }
-}
-
-/// A proxy, and the hosts that are asked without it. A host means its subdomains too, as curl and Python understand it.
-fn via(of: &settings::Proxy, without: &[String]) -> Result<Via> {
-    let bad = |_| {
-        Error::Model(format!(
-            "{} is no proxy's address: one looks like http://proxy.example:3128, and begins with http, https, socks4, socks4a, socks5 or socks5h",
-            of.name
-        ))
-    };
-    let plain = Proxy::new(&of.address).map_err(bad)?;
-    let mut proxy = Proxy::builder(plain.protocol())
-        .host(plain.host())
-        .port(plain.port());
-    if let Some(name) = plain.username() {
-        proxy = proxy.username(name);
-    }
-    if let Some(password) = plain.password() {
-        proxy = proxy.password(password);
-    }
-    for host in without {
-        let host = match host.strip_prefix('*').unwrap_or(host) {
-            "" => "*",
-            host => host.trim_start_matches('.'),
-        };
-        proxy = proxy.no_proxy(host).no_proxy(&format!(".{host}"));
-    }
-    Ok(Via {
-        name: of.name.clone(),
-        proxy: proxy.build().map_err(bad)?,
-    })
-}
-
-/// Where a redirect leads.
-fn redirected(from: &Uri, headers: &HeaderMap) -> std::result::Result<Uri, Failure> {
-    let nowhere = || Failure::Other("it redirects to no address".to_owned());
-    let location = headers.get(LOCATION).and_then(|l| l.to_str().ok());
-    let location = location.ok_or_else(nowhere)?;
-    let scheme = from.scheme_str().unwrap_or_default();
-    let authority = from.authority().map_or("", |a| a.as_str());
-    let whole = match location {
-        l if l.starts_with("//") => format!("{scheme}:{l}"),
-        l if l.starts_with('/') => format!("{scheme}://{authority}{l}"),
-        l => l.to_owned(),
-    };
-    let to: Uri = whole.parse().map_err(|_| nowhere())?;
-    match (to.scheme_str(), scheme) {
-        (Some("https"), _) | (Some("http"), "http") if to.host().is_some() => Ok(to),
-        (Some("http"), _) => Err(Failure::Other(
-            "it redirects from https to http, which nobody protects".to_owned(),
-        )),
-        _ => Err(nowhere()),
     }
 }
 
@@ -469,149 +359,10 @@ fn certificate_hint(text: String) -> String {
     }
 }
 
-/// The certificates in a PEM file.
-fn certificates(path: &Path) -> Result<RootCerts> {
-    let fail = |what: String| {
-        let place = path.display();
-        Error::Model(format!("SSL_CERT_FILE {place}: {what}"))
-    };
-    let mut pem = Vec::new();
-    File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut pem))
-        .map_err(|e| fail(e.to_string()))?;
-    let mut found = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) = item.map_err(|e| fail(e.to_string()))? {
-            found.push(certificate);
-        }
-    }
-    match found.is_empty() {
-        true => Err(fail("it holds no certificate".to_owned())),
-        false => Ok(RootCerts::from(found)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    fn follow(from: &str, location: &str) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        headers.insert(LOCATION, location.parse().unwrap());
-        let to = redirected(&from.parse().unwrap(), &headers).ok()?;
-        Some(to.to_string())
-    }
-
-    #[test]
-    fn redirects_lead_to_addresses_and_never_out_of_https() {
-        let from = "https://hub:8443/a/b";
-        assert_eq!(follow(from, "/c?d=e").unwrap(), "https://hub:8443/c?d=e");
-        assert_eq!(follow(from, "//cdn/x").unwrap(), "https://cdn/x");
-        assert_eq!(follow(from, "https://cdn/x").unwrap(), "https://cdn/x");
-        assert_eq!(follow("http://hub/a", "http://b/").unwrap(), "http://b/");
-        for bad in ["http://cdn/x", "file:///etc/passwd", "c/d", ""] {
-            assert_eq!(follow(from, bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn another_scheme_host_or_port_is_another_origin() {
-        let of = |uri: &str| Origin::of(&uri.parse().unwrap()).unwrap();
-        assert_eq!(of("https://Hub/a"), of("https://hub:443/b?c"));
-        for other in [
-            "http://hub/a",
-            "https://hub:444/",
-            "https://hub.x/",
-            "https://x/",
-        ] {
-            assert_ne!(of("https://hub/"), of(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn the_endpoint_is_an_address_and_holds_no_secret() {
-        assert_eq!(home("http://mirror:81/hf").unwrap().port, 81);
-        for bad in [
-            "mirror",
-            "ftp://mirror",
-            "https://",
-            "https:///x",
-            "https://a b",
-            "http://host?x",
-            "http://host#x",
-            "https://ann:secret@mirror",
-        ] {
-            let error = home(bad).unwrap_err().to_string();
-            assert!(error.contains("HF_ENDPOINT"), "{bad}: {error}");
-            assert!(!error.contains("secret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_proxy_is_used_as_it_is_written_or_refused() {
-        let of = |address: &str, without: &[&str]| {
-            let name = "ALL_PROXY".to_owned();
-            let address = address.to_owned();
-            let without: Vec<String> = without.iter().map(|&host| host.to_owned()).collect();
-            via(&settings::Proxy { name, address }, &without).map(|via| via.proxy)
-        };
-        for (address, protocol, host, port) in [
-            ("proxy.site:3128", "HTTP", "proxy.site", 3128),
-            ("http://proxy.site/", "HTTP", "proxy.site", 80),
-            ("socks5h://proxy.site", "SOCKS5h", "proxy.site", 1080),
-        ] {
-            let proxy = of(address, &[]).unwrap();
-            assert_eq!(proxy.protocol().to_string(), protocol);
-            assert_eq!((proxy.host(), proxy.port()), (host, port));
-        }
-        let with_password = of("http://ann:a%40b@proxy.site:1", &[]).unwrap();
-        assert_eq!(with_password.username(), Some("ann"));
-        assert_eq!(with_password.password(), Some("a@b"));
-        for bad in ["ftp://ann:secret@x", "http://", "a b", "http://ann:secret@"] {
-            let error = of(bad, &[]).unwrap_err().to_string();
-            assert!(
-                error.contains("ALL_PROXY") && error.contains("socks5"),
-                "{error}"
-            );
-            assert!(!error.contains("secret"), "{error}");
-        }
-        let without = |without: &[&str], host: &str| {
-            let proxy = of("http://proxy.site", without).unwrap();
-            proxy.is_no_proxy(&format!("https://{host}/x").parse().unwrap())
-        };
-        for host in ["site", "a.site"] {
-            for entry in ["site", ".site", "*.site", "*", "SITE"] {
-                assert!(without(&["other", entry], host), "{entry} {host}");
-            }
-            assert!(!without(&["other", "ite"], host), "{host}");
-        }
-        assert!(without(&["10.*"], "10.1.2.3"));
-        assert!(!without(&[], "site"));
-    }
-
-    #[test]
-    fn certificates_are_read_or_the_file_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("site.pem");
-        let block = |kind: &str| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
-        let says = || certificates(&path).unwrap_err().to_string();
-        assert!(says().contains("site.pem"), "{}", says());
-        for none in ["", "hello\n", &block("PRIVATE KEY")] {
-            fs::write(&path, none).unwrap();
-            assert!(
-                says().contains("holds no certificate"),
-                "{none}: {}",
-                says()
-            );
-        }
-        let one = block("PRIVATE KEY") + &block("CERTIFICATE");
-        fs::write(&path, one).unwrap();
-        match certificates(&path).unwrap() {
-            RootCerts::Specific(found) => assert_eq!(found.len(), 1),
-            other => unreachable!("{other:?}"),
-        }
-    }
 
     #[test]
     fn ranges_are_read_or_not_believed() {

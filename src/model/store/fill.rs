@@ -1,5 +1,7 @@
 //! Putting a version of a model into the cache: under a lock, each file checked before it has its name, and the branch moved last, so
 //! that whatever ends the work leaves the cache as it was, or with a part that the next run goes on from.
+//!
+//! A content is called by its SHA-256 and by nothing else: no name that somebody gives can lead to another place, or to another content.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
@@ -10,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::cache::{Cache, unwritable};
 use super::checksums::Checksums;
 use super::name::Id;
-use super::{Event, MANIFEST, hex, replace, sha256};
+use super::{Event, MANIFEST, hex, is_sha256, replace, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
 
@@ -49,107 +51,136 @@ impl<'a> Fill<'a> {
         })
     }
 
+    /// Which version it is.
+    #[cfg(feature = "hub")]
+    pub fn commit(&self) -> &str {
+        self.commit
+    }
+
     /// Takes the manifest, which has to be the one on record if there is one: a commit never changes. It is the first to be here, so that
     /// whatever stays behind is listed and can be removed.
     pub fn manifest(&self, manifest: &Manifest, bytes: &[u8]) -> Result<()> {
-        let sum = sha256(bytes);
-        self.hold(manifest, &sum)?;
-        self.keep(MANIFEST, &sum, bytes)
-    }
-
-    /// Puts the configuration of a model without a manifest into the cache, and begins its record: so it is one of ours, whatever
-    /// becomes of the rest.
-    #[cfg(feature = "hub")]
-    pub fn plain(&self, name: &str, key: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.cache.record(self.id, self.commit);
-        if Checksums::read(&path)?.is_none() {
-            let mut first = Checksums::default();
-            for name in crate::model::manifest::PLAIN {
-                first.add(name, super::checksums::UNKNOWN.to_owned());
-            }
-            first.add(name, sha256(bytes));
-            first.write(&path).map_err(|e| unwritable(&path, &e))?;
+        let mut now = Checksums::of(manifest);
+        now.add(MANIFEST, sha256(bytes));
+        match self.recorded()? {
+            Some(recorded) if recorded != now => Err(self.changed(MANIFEST)),
+            _ => self.keep(MANIFEST, bytes),
         }
-        self.keep(name, key, bytes)
     }
 
-    /// What the files were on first use.
+    /// Takes the configuration of a model without a manifest, which too has to be the one on record. If there is no record it begins one:
+    /// so the model is one of ours, whatever becomes of the rest.
     #[cfg(feature = "hub")]
-    pub fn recorded(&self) -> Result<Checksums> {
-        let recorded = Checksums::read(&self.cache.record(self.id, self.commit))?;
-        Ok(recorded.unwrap_or_default())
+    pub fn plain(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let sum = sha256(bytes);
+        match self.recorded()? {
+            Some(recorded) if recorded.of_file(name) != Some(&*sum) => {
+                return Err(self.changed(name));
+            }
+            Some(_) => {}
+            None => {
+                let mut first = Checksums::default();
+                for name in crate::model::manifest::PLAIN {
+                    first.add(name, super::checksums::UNKNOWN.to_owned());
+                }
+                first.add(name, sum);
+                let path = self.cache.record(self.id, self.commit);
+                first.write(&path).map_err(|e| unwritable(&path, &e))?;
+            }
+        }
+        self.keep(name, bytes)
     }
 
-    /// Makes `bytes`, the content that `key` names, a file of this version.
-    fn keep(&self, name: &str, key: &str, bytes: &[u8]) -> Result<()> {
-        for folder in [
-            self.cache.repo_folder(self.id).join("blobs"),
-            self.cache.snapshot(self.id, self.commit),
-        ] {
+    /// What the files were on first use, if they were used.
+    pub fn recorded(&self) -> Result<Option<Checksums>> {
+        Checksums::read(&self.cache.record(self.id, self.commit))
+    }
+
+    fn changed(&self, name: &str) -> Error {
+        Error::Model(format!(
+            "`{}` at commit {} is not what it was on first use: another {name} came than the one whose checksum is recorded. Nothing was \
+             changed here; if you trust it, `tidings models remove {}` and pull it again",
+            self.id, self.commit, self.id.repo
+        ))
+    }
+
+    /// Makes `bytes` a file of this version.
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        for folder in [self.blobs(), self.cache.snapshot(self.id, self.commit)] {
             fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, &e))?;
         }
-        let partial = self.partial(key);
+        let sum = sha256(bytes);
+        let partial = self.partial(&sum)?;
         fs::write(&partial, bytes).map_err(|e| unwritable(&partial, &e))?;
-        self.settle(key)?;
-        self.link(name, key)
+        self.settle(&partial, &sum)?;
+        self.link(name, &sum)
     }
 
     /// An empty folder of the model's own, for what is fetched and not kept.
     pub fn scratch(&self) -> Result<PathBuf> {
         let folder = self.cache.repo_folder(self.id).join("fetched");
-        match fs::remove_dir_all(&folder) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(unwritable(&folder, &e)),
-            _ => {}
-        }
+        gone(fs::remove_dir_all(&folder), &folder)?;
         fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, &e))?;
         Ok(folder)
     }
 
-    /// Where the content that `key` names is, or will be.
-    pub fn blob(&self, key: &str) -> PathBuf {
-        self.cache.repo_folder(self.id).join("blobs").join(key)
+    fn blobs(&self) -> PathBuf {
+        self.cache.repo_folder(self.id).join("blobs")
     }
 
-    /// Where it grows.
-    pub fn partial(&self, key: &str) -> PathBuf {
-        self.blob(&format!("{key}.incomplete"))
-    }
-
-    /// The checksum of the content if it is here already and is `sum`, or whatever it is where that is not known; what is damaged is
-    /// said and may be replaced.
-    pub fn holds(
-        &self,
-        name: &str,
-        key: &str,
-        sum: Option<&str>,
-        watch: &mut dyn FnMut(Event<'_>),
-    ) -> Option<String> {
-        let found = sha256_of(&self.blob(key)).ok()?;
-        if sum.is_none_or(|sum| found.eq_ignore_ascii_case(sum)) {
-            return Some(found);
+    /// Where the content of this checksum is, or will be.
+    fn blob(&self, sum: &str) -> Result<PathBuf> {
+        match is_sha256(sum) {
+            true => Ok(self.blobs().join(sum.to_ascii_lowercase())),
+            false => Err(Error::Model(format!(
+                "`{}`: `{sum}` is no sha256, and names no file",
+                self.id
+            ))),
         }
-        watch(Event::Damaged { name });
-        None
     }
 
-    /// Gives content that was checked its name.
-    pub fn settle(&self, key: &str) -> Result<()> {
-        let (from, to) = (self.partial(key), self.blob(key));
-        fs::rename(&from, &to).map_err(|e| unwritable(&to, &e))
+    /// Where a content grows: under its checksum, so that another run goes on with it.
+    pub fn partial(&self, sum: &str) -> Result<PathBuf> {
+        Ok(self.blob(sum)?.with_extension("incomplete"))
     }
 
-    /// Makes the content a file of this version.
-    pub fn link(&self, name: &str, key: &str) -> Result<()> {
+    /// Where one grows whose checksum nobody said. What an earlier run left of it cannot be believed, and is thrown away.
+    #[cfg(feature = "hub")]
+    pub fn unsaid(&self) -> Result<PathBuf> {
+        let path = self.blobs().join("unsaid.incomplete");
+        gone(fs::remove_file(&path), &path)?;
+        Ok(path)
+    }
+
+    /// Whether the content of this checksum is here already; what is damaged is said and may be replaced.
+    pub fn holds(&self, name: &str, sum: &str, watch: &mut dyn FnMut(Event<'_>)) -> Result<bool> {
+        let Ok(found) = sha256_of(&self.blob(sum)?) else {
+            return Ok(false);
+        };
+        let sound = found.eq_ignore_ascii_case(sum);
+        if !sound {
+            watch(Event::Damaged { name });
+        }
+        Ok(sound)
+    }
+
+    /// Gives content that has this checksum its name.
+    pub fn settle(&self, partial: &Path, sum: &str) -> Result<()> {
+        let blob = self.blob(sum)?;
+        fs::rename(partial, &blob).map_err(|e| unwritable(&blob, &e))
+    }
+
+    /// Makes the content of this checksum a file of this version.
+    pub fn link(&self, name: &str, sum: &str) -> Result<()> {
+        let blob = self.blob(sum)?;
         let path = self.cache.snapshot(self.id, self.commit).join(name);
-        let target = Path::new("..").join("..").join("blobs").join(key);
+        let below = Path::new("..").join("..").join("blobs");
+        let target = below.join(sum.to_ascii_lowercase());
         if fs::read_link(&path).is_ok_and(|link| link == target) {
             return Ok(());
         }
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(unwritable(&path, &e)),
-            _ => {}
-        }
-        link(&target, &self.blob(key), &path).map_err(|e| unwritable(&path, &e))
+        gone(fs::remove_file(&path), &path)?;
+        link(&target, &blob, &path).map_err(|e| unwritable(&path, &e))
     }
 
     /// Records the checksums, and lets the revision stand for this version from now on.
@@ -159,26 +190,18 @@ impl<'a> Fill<'a> {
         if let Some(sum) = manifest_sum {
             sums.add(MANIFEST, sum);
         }
-        if !Checksums::read(&path)?.is_some_and(|recorded| recorded.whole()) {
+        if !self.recorded()?.is_some_and(|recorded| recorded.whole()) {
             sums.write(&path).map_err(|e| unwritable(&path, &e))?;
         }
         stand_for(self.cache, self.id, self.commit)
     }
+}
 
-    fn hold(&self, manifest: &Manifest, manifest_sum: &str) -> Result<()> {
-        let Some(recorded) = Checksums::read(&self.cache.record(self.id, self.commit))? else {
-            return Ok(());
-        };
-        let mut now = Checksums::of(manifest);
-        now.add(MANIFEST, manifest_sum.to_owned());
-        if now == recorded {
-            return Ok(());
-        }
-        Err(Error::Model(format!(
-            "`{}` at commit {} is not what it was on first use: another manifest.toml came than the one whose checksum is recorded. Nothing was \
-             changed here; if you trust it, `tidings models remove {}` and pull it again",
-            self.id, self.commit, self.id.repo
-        )))
+/// What was not there need not be removed.
+fn gone(removed: io::Result<()>, path: &Path) -> Result<()> {
+    match removed {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &e)),
+        _ => Ok(()),
     }
 }
 
@@ -225,4 +248,35 @@ fn link(target: &Path, _blob: &Path, path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn link(_target: &Path, blob: &Path, path: &Path) -> io::Result<()> {
     fs::hard_link(blob, path).or_else(|_| fs::copy(blob, path).map(|_| ()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_a_checksum_names_a_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path());
+        let (id, commit) = (Id::parse("a/b").unwrap(), "c".repeat(40));
+        let fill = Fill::begin(&cache, &id, &commit, &mut |_| ()).unwrap();
+        for odd in ["", "..", "../../x", "x", &"/".repeat(64), &"a".repeat(63)] {
+            let tried = [
+                fill.partial(odd).map(drop),
+                fill.holds("x", odd, &mut |_| ()).map(drop),
+                fill.settle(folder.path(), odd),
+                fill.link("x", odd),
+            ];
+            for result in tried {
+                let error = result.unwrap_err().to_string();
+                assert!(error.contains("is no sha256"), "{odd}: {error}");
+            }
+        }
+        assert!(
+            fill.partial(&"A".repeat(64))
+                .unwrap()
+                .ends_with("a".repeat(64) + ".incomplete")
+        );
+    }
 }

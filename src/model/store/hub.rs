@@ -2,7 +2,7 @@
 //! model without one, its configuration, which has to say what it is, then tokenizer and weights.
 //!
 //! A name from the server never becomes a path: files are called what the manifest calls them (plain names, see
-//! [`Manifest`]), contents and commits are called by checksums. The crate `hf-hub` gives the cache's layout; its own
+//! [`Manifest`]), contents by the SHA-256 of what came, commits by checksums that were looked at. The crate `hf-hub` gives the cache's layout; its own
 //! downloads are not used, because they send the token wherever a redirect leads, wait for ever, and append to a broken file without
 //! looking whether the server goes on from there.
 
@@ -18,7 +18,7 @@ use super::checksums::UNKNOWN;
 use super::fetch::{Client, Failure};
 use super::fill::{Fill, sha256_of, stand_for};
 use super::name::{Id, is_commit};
-use super::{Event, MANIFEST, Pulled, Settings, plain, sha256};
+use super::{Event, MANIFEST, Pulled, Settings, is_sha256, plain, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
 use crate::model::manifest::PLAIN;
@@ -57,25 +57,40 @@ struct Listing {
 struct Sibling {
     rfilename: String,
     size: Option<u64>,
-    #[serde(rename = "blobId")]
-    blob: Option<String>,
     lfs: Option<Large>,
 }
 
 /// A file that the hub keeps by its checksum.
 #[derive(Deserialize)]
 struct Large {
-    sha256: Option<String>,
+    sha256: Option<Sum>,
+}
+
+/// A SHA-256 in small letters; a list with anything else in its place is not believed at all.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Sum(String);
+
+impl TryFrom<String> for Sum {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        match is_sha256(&text) {
+            true => Ok(Self(text.to_ascii_lowercase())),
+            false => Err("no sha256"),
+        }
+    }
 }
 
 impl Sibling {
-    /// What the hub's other tools call its content, if that is a name we would give.
-    fn key(&self) -> Option<String> {
-        let large = self.lfs.as_ref().and_then(|large| large.sha256.as_ref());
-        let key = large.or(self.blob.as_ref().filter(|blob| is_commit(blob)));
-        key.map(|key| key.to_ascii_lowercase())
+    /// The checksum that the list states, if it does: of what is small it gives none of the content alone.
+    fn sum(&self) -> Option<&str> {
+        Some(&self.lfs.as_ref()?.sha256.as_ref()?.0)
     }
 }
+
+/// The files of a version by name.
+type Listed<'a> = HashMap<&'a str, &'a Sibling>;
 
 impl Hub {
     /// The hub, with the usual patience. Nothing is asked, and no setting checked, before a pull needs it.
@@ -129,15 +144,12 @@ impl Hub {
             stand_for(cache, id, &commit)?;
             return Ok(pulled(&commit, true, files));
         }
-        let files: HashMap<&str, &Sibling> = listing
-            .siblings
-            .iter()
-            .map(|file| (&*file.rfilename, file))
-            .collect();
+        let files = listing.siblings.iter();
+        let files: Listed<'_> = files.map(|file| (&*file.rfilename, file)).collect();
         let fill = Fill::begin(cache, id, &commit, watch)?;
         match files.contains_key(MANIFEST) {
-            true => fetch.stated(fill, &commit, &files, watch)?,
-            false => fetch.plain(fill, &commit, &files, watch)?,
+            true => fetch.stated(fill, &files, watch)?,
+            false => fetch.plain(fill, &files, watch)?,
         }
         let files = cache.open(&id.at(&commit))?;
         Ok(pulled(&commit, false, files))
@@ -149,11 +161,10 @@ impl Fetch<'_> {
     fn stated(
         &self,
         fill: Fill<'_>,
-        commit: &str,
-        files: &HashMap<&str, &Sibling>,
+        files: &Listed<'_>,
         watch: &mut dyn FnMut(Event<'_>),
     ) -> Result<()> {
-        let bytes = self.short(commit, MANIFEST, watch)?;
+        let bytes = self.short(&fill, MANIFEST, watch)?;
         let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes))
             .map_err(|e| Error::Model(format!("`{}`: {e}", self.id)))?;
         fill.manifest(&manifest, &bytes)?;
@@ -165,13 +176,8 @@ impl Fetch<'_> {
                     self.id
                 )));
             };
-            self.file(
-                &fill,
-                commit,
-                file,
-                (name, Some((sum, "the manifest says"))),
-                watch,
-            )?;
+            let sum = Some((sum, "the manifest says"));
+            self.file(&fill, file, sum, watch)?;
         }
         fill.finish(&manifest, Some(sha256(&bytes)))
     }
@@ -180,8 +186,7 @@ impl Fetch<'_> {
     fn plain(
         &self,
         fill: Fill<'_>,
-        commit: &str,
-        files: &HashMap<&str, &Sibling>,
+        files: &Listed<'_>,
         watch: &mut dyn FnMut(Event<'_>),
     ) -> Result<()> {
         let fail = |what: &dyn Display| Error::Model(format!("`{}`: {what}", self.id));
@@ -189,46 +194,43 @@ impl Fetch<'_> {
             return Err(fail(&what));
         }
         let [config, ..] = PLAIN;
-        let json = self.short(commit, config, watch)?;
+        let json = self.short(&fill, config, watch)?;
         let manifest = |sums| plain::manifest(self.id.name(), &json, sums).map_err(|e| fail(&e));
         manifest(PLAIN.map(|_| UNKNOWN.to_owned()))?;
-        let sum = sha256(&json);
-        fill.plain(
-            config,
-            &files[config].key().unwrap_or_else(|| sum.clone()),
-            &json,
-        )?;
+        fill.plain(config, &json)?;
         watch(Event::Checked);
-        let recorded = fill.recorded()?;
+        let recorded = fill.recorded()?.unwrap_or_default();
         let mut rest = |name: &str| {
-            let recorded = recorded
-                .of_file(name)
-                .map(|sum| (sum, "on first use it was"));
-            self.file(&fill, commit, files[name], (name, recorded), watch)
+            let sum = recorded.of_file(name);
+            let sum = sum.map(|sum| (sum, "on first use it was"));
+            self.file(&fill, files[name], sum, watch)
         };
-        let sums = [sum, rest(PLAIN[1])?, rest(PLAIN[2])?];
+        let sums = [sha256(&json), rest(PLAIN[1])?, rest(PLAIN[2])?];
         fill.finish(&manifest(sums)?, None)
     }
 
     /// A short file.
-    fn short(&self, commit: &str, name: &str, watch: &mut dyn FnMut(Event<'_>)) -> Result<Vec<u8>> {
+    fn short(
+        &self,
+        fill: &Fill<'_>,
+        name: &str,
+        watch: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Vec<u8>> {
         watch(Event::File { name, bytes: None });
-        self.text(&self.address(commit, name), SHORT, name, watch)
+        self.text(&self.address(fill.commit(), name), SHORT, name, watch)
     }
 
     /// Brings one file, unless its content is here, and gives its checksum. It has to be the `expected` one, which somebody stated;
-    /// else the one that the hub lists, if it does.
+    /// else the one that the hub lists. Where nobody states any, what is here is no proof: the file is fetched anew, from its first byte.
     fn file(
         &self,
         fill: &Fill<'_>,
-        commit: &str,
         listed: &Sibling,
-        (name, expected): (&str, Option<(&str, &str)>),
+        expected: Option<(&str, &str)>,
         watch: &mut dyn FnMut(Event<'_>),
     ) -> Result<String> {
-        let id = self.id;
-        let large = listed.lfs.as_ref().and_then(|large| large.sha256.as_ref());
-        let expected = expected.or(large.map(|sum| (&**sum, "the hub's list says")));
+        let (id, name) = (self.id, &*listed.rfilename);
+        let expected = expected.or(listed.sum().map(|sum| (sum, "the hub's list says")));
         let sum = expected.map(|(sum, _)| sum);
         let is = |found: &str| sum.is_none_or(|sum| found.eq_ignore_ascii_case(sum));
         let wrong = |found: &str| {
@@ -238,26 +240,21 @@ impl Fetch<'_> {
                  the model's owner"
             ))
         };
-        if let Some(found) = large.filter(|found| !is(found)) {
+        if let Some(found) = listed.sum().filter(|found| !is(found)) {
             return Err(wrong(found));
         }
-        let named = || {
-            sum.map_or_else(
-                || sha256(format!("{commit}/{name}").as_bytes()),
-                str::to_owned,
-            )
-        };
-        let key = listed.key().unwrap_or_else(|| named().to_ascii_lowercase());
-        if let Some(found) = fill.holds(name, &key, sum, watch) {
-            fill.link(name, &key)?;
-            return Ok(found);
+        if let Some(sum) = sum
+            && fill.holds(name, sum, watch)?
+        {
+            fill.link(name, sum)?;
+            return Ok(sum.to_ascii_lowercase());
         }
         watch(Event::File {
             name,
             bytes: listed.size,
         });
-        let path = fill.partial(&key);
-        let address = self.address(commit, name);
+        let path = sum.map_or_else(|| fill.unsaid(), |sum| fill.partial(sum))?;
+        let address = self.address(fill.commit(), name);
         let found = loop {
             let resumed = self.client.file(&address, &path, listed.size, watch);
             let resumed = resumed.map_err(|f| self.explain(f, name))?;
@@ -272,8 +269,8 @@ impl Fetch<'_> {
             // The part from an earlier run may be what was wrong.
             watch(Event::Damaged { name });
         };
-        fill.settle(&key)?;
-        fill.link(name, &key)?;
+        fill.settle(&path, &found)?;
+        fill.link(name, &found)?;
         watch(Event::Checked);
         Ok(found)
     }

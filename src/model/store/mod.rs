@@ -23,6 +23,8 @@ pub mod hub;
 #[path = "no_hub.rs"]
 pub mod hub;
 pub mod package;
+#[cfg(feature = "hub")]
+mod way;
 
 use std::borrow::Cow;
 use std::fs;
@@ -36,7 +38,7 @@ pub use self::cache::{Cache, Cached};
 pub use self::name::{Id, Name};
 pub use self::settings::Settings;
 
-use super::manifest::{FILE as MANIFEST, Manifest};
+use super::manifest::{FILE as MANIFEST, Manifest, is_sha256};
 use crate::error::{Error, Result};
 
 /// Name of the model inside the program.

@@ -99,8 +99,8 @@ fn take(
     let mut archive = open(&wheel, package)?;
     for (name, sum) in manifest.files() {
         let sum = sum.to_ascii_lowercase();
-        if fill.holds(name, &sum, Some(&sum), watch).is_none() {
-            let partial = fill.partial(&sum);
+        if !fill.holds(name, &sum, watch)? {
+            let partial = fill.partial(&sum)?;
             let from = match package.members.get(name) {
                 Some(member) => unpack(&mut archive, member, &partial, package)?,
                 None => beside(&folder.join(name), &partial)?,
@@ -113,7 +113,7 @@ fn take(
                     folder.join(MANIFEST).display()
                 )));
             }
-            fill.settle(&sum)?;
+            fill.settle(&partial, &sum)?;
         }
         fill.link(name, &sum)?;
     }

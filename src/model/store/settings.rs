@@ -32,7 +32,7 @@ pub struct Settings {
     pub https_proxy: Option<Proxy>,
     /// The proxy for those that begin with `http`.
     pub http_proxy: Option<Proxy>,
-    /// Hosts that are asked without a proxy.
+    /// Hosts that are asked without a proxy: names, with what is below them; what begins with the part before a `*`.
     pub no_proxy: Vec<String>,
     token: Option<String>,
     token_file: PathBuf,
@@ -107,7 +107,11 @@ impl Settings {
         let offline = text("HF_HUB_OFFLINE")?;
         Ok(Self {
             cache: path("HF_HUB_CACHE").unwrap_or_else(|| home.join("hub")),
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            // Of an address that names no host the slashes are all there is: whoever looks at it should see them.
+            endpoint: match endpoint.trim_end_matches('/') {
+                scheme if scheme.ends_with(':') => endpoint,
+                whole => whole.to_owned(),
+            },
             // Whatever is no plain "no" keeps us off the network.
             offline: offline.is_some_and(|value| !no.contains(&&*value.to_ascii_lowercase())),
             certificates: path("SSL_CERT_FILE"),
@@ -206,6 +210,7 @@ mod tests {
         let endpoint = |value| read(&[("HF_ENDPOINT", value)]).unwrap().endpoint;
         assert_eq!(endpoint("http://mirror:81/hf/"), "http://mirror:81/hf");
         assert_eq!(endpoint(""), HUB);
+        assert_eq!(endpoint("https://"), "https://");
     }
 
     #[test]

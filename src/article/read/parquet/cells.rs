@@ -194,10 +194,12 @@ impl Cells {
                 time((i128::from(*days) - 2_440_588) * DAY + nanos, Some(false))
             }
             (Value::Bytes(bytes), Kind::Decimal(scale)) => {
-                let value = whole(bytes.data()).unwrap_or_default();
-                return plain(json, &decimal(value, scale));
+                // One of more than 38 digits is told by nobody, and is no zero either.
+                let value = whole(bytes.data()).map(|value| decimal(value, scale));
+                return plain(json, value.as_deref().unwrap_or("null"));
             }
-            (Value::Bytes(bytes), Kind::Uuid) => uuid(bytes.data()),
+            (Value::Bytes(bytes), Kind::Uuid) if bytes.len() == 16 => uuid(bytes.data()),
+            (Value::Bytes(_), Kind::Uuid) => return plain(json, "null"),
             (Value::Bytes(bytes), _) if quoted_length(bytes.data()) > self.most => {
                 return Err(super::too_large("a value of the row", self.most));
             }

@@ -20,6 +20,9 @@ use crate::error::ArticleError;
 pub(super) const MAGIC: &[u8] = b"PAR1";
 /// Most bytes of a footer; ten thousand row groups of twenty columns have about as many.
 const MOST: u64 = 32 << 20;
+/// Most row groups, and most bytes of all columns' names: what is made of either takes ten times the memory that it has in a footer.
+const GROUPS: usize = 1 << 17;
+const NAMES: usize = 4 << 20;
 
 /// A file's columns and row groups.
 pub(super) struct Footer {
@@ -71,7 +74,8 @@ impl Footer {
         thrift
             .fields(|thrift, number, _| {
                 match number {
-                    2 => {
+                    // One: the row groups are read as it says.
+                    2 if columns.is_none() => {
                         let mut all;
                         (all, leaves) = schema(thrift)?;
                         names = all.iter().map(|column| column.name.clone()).collect();
@@ -79,7 +83,7 @@ impl Footer {
                         columns = Some(all);
                     }
                     4 => {
-                        let count = thrift.structs()?;
+                        let count = thrift.structs().filter(|count| *count <= GROUPS)?;
                         let columns = columns.as_deref()?;
                         let read = |_| group(thrift, columns, leaves, &mut encrypted);
                         groups = Some((0..count).map(read).collect::<Option<Vec<_>>>()?);
@@ -175,13 +179,17 @@ fn schema(thrift: &mut Thrift<'_>) -> Option<(Vec<Column>, usize)> {
     let root = element(thrift)?;
     // The children still to come of each group that is open.
     let mut open = vec![root.children];
-    let (mut columns, mut leaves) = (Vec::new(), 0);
+    let (mut columns, mut leaves, mut named) = (Vec::new(), 0, 0);
     for _ in 1..count {
         while open.last() == Some(&0) {
             open.pop();
         }
         *open.last_mut()? -= 1;
         let element = element(thrift)?;
+        named += element.name.len();
+        if named > NAMES {
+            return None;
+        }
         if element.physical.is_none() || element.children > 0 {
             open.push(element.children);
             continue;
@@ -296,6 +304,7 @@ fn group(
                 if thrift.structs()? != leaves {
                     return None;
                 }
+                chunks.reserve_exact(columns.len());
                 // Both are in the order of the schema.
                 let mut wanted = columns.iter().peekable();
                 for leaf in 0..leaves {

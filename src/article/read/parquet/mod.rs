@@ -1,9 +1,10 @@
 //! Parquet: each row one article, read as the JSON object that it stands for.
 //!
 //! Of a file the footer is in memory, and of the row group in hand a page of each column that is needed. Whatever a file says of its own
-//! sizes is checked before memory is taken for it ([`footer`], [`pages`]); values are decoded by the `parquet` crate ([`cells`]), whose
-//! panics on damaged pages are caught.
+//! sizes is checked before memory is taken for it ([`footer`], [`pages`]), and all that it asks for is counted ([`budget`]); values are
+//! decoded by the `parquet` crate ([`cells`]), whose panics on damaged pages are caught.
 
+mod budget;
 mod cells;
 mod footer;
 mod pages;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parquet::errors::ParquetError;
 
+use self::budget::Budget;
 use self::cells::{Cells, Kind};
 use self::footer::{Column, Footer, Group};
 use self::pages::Pages;
@@ -26,9 +28,6 @@ use super::open::{Articles, Container};
 use super::{failure, fields, malformed, too_large, unreadable};
 use crate::article::Raw;
 use crate::error::ArticleError;
-
-/// How often what a file's rows hold may be larger than the file: what zstd makes of a text that repeats itself.
-const REPEATED: u64 = 1000;
 
 /// The articles of the rows of `file`; `position` counts its bytes.
 pub(super) fn open(file: File, container: Container, position: Arc<AtomicU64>) -> Articles {
@@ -44,7 +43,10 @@ pub(super) fn open(file: File, container: Container, position: Arc<AtomicU64>) -
         }
     });
     match read {
-        Ok((size, footer)) => Box::new(Rows::new(file, size, footer, container, position)),
+        // What is passed over is no article.
+        Ok((size, footer)) => {
+            Box::new(Rows::new(file, size, footer, container, position).flatten())
+        }
         Err(error) => Box::new(container.broken(container.id.clone(), error).into_iter()),
     }
 }
@@ -57,13 +59,11 @@ struct Rows {
     /// Row groups to come, the next one last.
     groups: Vec<Group>,
     cells: Vec<Cells>,
-    /// What the pages in hand take.
-    in_hand: Arc<AtomicU64>,
+    budget: Arc<Budget>,
     /// Rows of this group that were not read yet.
     left: u64,
-    /// Rows read, and bytes that they may still have.
+    /// Rows read.
     row: u64,
-    allowed: u64,
     /// Bytes of the file, and those of them that its rows so far stand for.
     size: u64,
     all: u64,
@@ -89,16 +89,14 @@ impl Rows {
     ) -> Self {
         footer.groups.reverse();
         let rows = footer.groups.iter().map(|group| group.rows);
-        let most = container.max_bytes.saturating_mul(4);
         Self {
             file: Arc::new(file),
             all: rows.fold(0, u64::saturating_add),
-            allowed: most.saturating_add(size.saturating_mul(REPEATED)),
+            budget: Arc::new(Budget::new(size, container.max_bytes)),
             container,
             columns: footer.columns,
             groups: footer.groups,
             cells: Vec::new(),
-            in_hand: Arc::default(),
             left: 0,
             row: 0,
             size,
@@ -119,7 +117,7 @@ impl Rows {
             let chunks = self.columns.iter().zip(group.chunks);
             let cells = chunks.map(|(column, chunk)| {
                 let optional = column.descriptor.max_def_level() > 0;
-                let pages = Pages::new(self.file.clone(), chunk, optional, self.in_hand.clone());
+                let pages = Pages::new(self.file.clone(), chunk, optional, self.budget.clone());
                 Cells::new(column, pages, self.container.max_bytes)
             });
             self.cells = cells.collect();
@@ -136,6 +134,7 @@ impl Rows {
         self.json.shrink_to(KEPT);
         self.json.push('{');
         let (mut wrong, mut looked_at) = (Ok(()), 0);
+        let most = self.container.max_bytes;
         for (column, cells) in self.columns.iter().zip(&mut self.cells) {
             if self.json.len() > 1 {
                 self.json.push(',');
@@ -145,7 +144,10 @@ impl Rows {
             match cells.next(&mut self.json).map_err(stop)? {
                 Some(read) => {
                     looked_at += read.length;
-                    if let Some(error) = read.wrong {
+                    // At once: each column may have as much.
+                    let too_long = self.json.len() as u64 > most;
+                    let too_long = too_long.then(|| too_large("the row", most));
+                    if let Some(error) = read.wrong.or(too_long) {
                         self.json.truncate(start);
                         self.json.push_str("null");
                         wrong = wrong.and(Err(error));
@@ -159,16 +161,8 @@ impl Rows {
             }
         }
         self.json.push('}');
-        let length = self.json.len() as u64;
-        let used = length.max(looked_at);
-        self.allowed = self.allowed.checked_sub(used).ok_or_else(|| {
-            Stop::Broken(malformed(format!(
-                "the rows hold more than {REPEATED} times what the file has; the rest was not read"
-            )))
-        })?;
-        if length > self.container.max_bytes {
-            wrong = Err(too_large("the row", self.container.max_bytes));
-        }
+        let used = looked_at.max(self.json.len() as u64);
+        self.budget.spend(used).map_err(Stop::Broken)?;
         Ok(wrong)
     }
 
@@ -219,16 +213,10 @@ impl Rows {
 const KEPT: usize = 1 << 20;
 
 impl Iterator for Rows {
-    type Item = Raw;
+    type Item = Option<Raw>;
 
-    fn next(&mut self) -> Option<Raw> {
-        while !self.done {
-            let found = self.next_row();
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.done).then(|| self.next_row())
     }
 }
 

@@ -3,10 +3,10 @@
 //! The `parquet` crate decodes what is in a page; what pages there are and how large they say they are is read here, where every count is
 //! checked before memory is taken for it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
@@ -14,6 +14,7 @@ use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 
+use super::budget::Budget;
 use super::footer::Chunk;
 use super::thrift::{Thrift, is_true};
 use super::{damaged, malformed, too_large};
@@ -23,11 +24,13 @@ use crate::error::ArticleError;
 const MOST: usize = 128 << 20;
 /// Most values of a page.
 const VALUES: u64 = 1 << 22;
-/// Most bytes of all pages that are in hand at a time, with what decoding makes of them.
-const IN_HAND: u64 = 256 << 20;
-/// What a value takes beside its bytes: one of a dictionary, and one of a page whose lengths come first.
+/// What a page's decoder takes beside its bytes, and beside those of a value: one of a dictionary, and one of a page whose lengths come first.
+const DECODER: u64 = 4 << 10;
 const WORD: u64 = 48;
 const LENGTH: u64 = 8;
+/// The place of the dictionary among pages that are held by encoding, and the encoding of levels in old files.
+const DICTIONARY: i64 = -1;
+const BIT_PACKED: i64 = 4;
 /// Bytes of a page's header that are read at once, and at most: it may have the column's least and greatest value in it.
 const HEADER: (u64, u64) = (4 << 10, 4 << 20);
 
@@ -37,11 +40,10 @@ pub(super) struct Pages {
     chunk: Chunk,
     /// Whether the column may have nulls: then levels stand before its values.
     optional: bool,
-    /// What all columns' pages take.
-    in_hand: Arc<AtomicU64>,
-    /// What this column's dictionary and its page take.
-    dictionary: Option<u64>,
-    page: u64,
+    /// That of all columns.
+    budget: Arc<Budget>,
+    /// What this column's dictionary takes, and by encoding its last page: the decoder of an encoding keeps that until it has another.
+    held: BTreeMap<i64, u64>,
 }
 
 /// What stands before a page.
@@ -61,25 +63,17 @@ struct Header {
 }
 
 impl Pages {
-    pub(super) fn new(
-        file: Arc<File>,
-        chunk: Chunk,
-        optional: bool,
-        in_hand: Arc<AtomicU64>,
-    ) -> Self {
+    pub(super) fn new(file: Arc<File>, chunk: Chunk, optional: bool, budget: Arc<Budget>) -> Self {
         Self {
             file,
             chunk,
             optional,
-            in_hand,
-            dictionary: None,
-            page: 0,
+            budget,
+            held: BTreeMap::new(),
         }
     }
 
     fn next_page(&mut self) -> std::result::Result<Option<Page>, ArticleError> {
-        self.in_hand.fetch_sub(self.page, Ordering::Relaxed);
-        self.page = 0;
         while self.chunk.length > 0 {
             let header = self.header()?;
             let (packed, unpacked) = (size(header.packed)?, size(header.unpacked)?);
@@ -97,26 +91,30 @@ impl Pages {
             let values = values.ok_or_else(|| {
                 malformed(format!("a page of the file has more than {VALUES} values"))
             })?;
+            let encoding = encoding(header.encoding).ok_or_else(|| {
+                malformed("its pages are encoded in a way that this version does not know")
+            })?;
             let is_dictionary = header.kind == 2;
-            let each = if is_dictionary { WORD } else { LENGTH };
-            let takes = unpacked as u64 + values * each;
-            let in_hand = self.in_hand.fetch_add(takes, Ordering::Relaxed) + takes;
-            match is_dictionary {
+            let has_dictionary = self.held.contains_key(&DICTIONARY);
+            let (place, each) = match is_dictionary {
                 // A second one would lead a reader astray.
-                true if self.dictionary.replace(takes).is_some() => {
-                    return Err(damaged("a dictionary"));
-                }
-                true => {}
-                false => self.page = takes,
-            }
-            if in_hand > IN_HAND {
-                return Err(too_large("what its pages hold at one time", IN_HAND));
-            }
+                true if has_dictionary => return Err(damaged("a dictionary")),
+                true => (DICTIONARY, WORD),
+                false => (header.encoding, LENGTH),
+            };
+            let takes = DECODER + unpacked as u64 + values * each;
+            let before = self.held.insert(place, takes);
+            self.budget.release(before.unwrap_or(0));
+            self.budget.hold(takes)?;
+            self.budget.spend(packed as u64 + unpacked as u64)?;
             let bytes = self.unpack(&header, packed, unpacked)?;
             if !is_dictionary && !lengths_fit(&header, self.optional, &bytes) {
                 return Err(damaged("a page"));
             }
-            return page(&header, values as u32, bytes, self.dictionary.is_some()).map(Some);
+            if encoding == Encoding::RLE_DICTIONARY && !is_dictionary && !has_dictionary {
+                return Err(damaged("a dictionary is missing"));
+            }
+            return page(&header, encoding, values as u32, bytes).map(Some);
         }
         Ok(None)
     }
@@ -129,7 +127,8 @@ impl Pages {
     /// The next `length` bytes, or as many as there are of the file.
     fn peek(&self, length: u64) -> std::result::Result<Vec<u8>, ArticleError> {
         let mut file = &*self.file;
-        let mut bytes = Vec::new();
+        // Growing by itself it could have room for twice as many. No chunk is longer than the file.
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         file.seek(SeekFrom::Start(self.chunk.start))
             .and_then(|_| file.take(length).read_to_end(&mut bytes))
             .map_err(super::unreadable)?;
@@ -140,6 +139,7 @@ impl Pages {
         let mut length = HEADER.0;
         loop {
             let bytes = self.peek(length.min(self.chunk.length))?;
+            self.budget.spend(bytes.len() as u64)?;
             let mut thrift = Thrift::new(&bytes);
             if let Some(header) = header(&mut thrift) {
                 self.advance(thrift.at() as u64);
@@ -170,8 +170,12 @@ impl Pages {
         else {
             return Err(damaged("a page"));
         };
-        if self.chunk.codec == 0 || header.stored || room == 0 {
-            let whole = bytes.len() == unpacked || room == 0;
+        // Of no values some writers make a few packed bytes.
+        if room == 0 {
+            return Ok(Bytes::copy_from_slice(levels));
+        }
+        if self.chunk.codec == 0 || header.stored {
+            let whole = bytes.len() == unpacked;
             return whole
                 .then(|| Bytes::from(bytes))
                 .ok_or_else(|| damaged("a page"));
@@ -204,8 +208,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        let takes = self.page + self.dictionary.unwrap_or(0);
-        self.in_hand.fetch_sub(takes, Ordering::Relaxed);
+        self.budget.release(self.held.values().sum());
     }
 }
 
@@ -288,18 +291,11 @@ fn header(thrift: &mut Thrift<'_>) -> Option<Header> {
 /// The page as the decoder takes it, if it holds what it must.
 fn page(
     header: &Header,
+    encoding: Encoding,
     num_values: u32,
     buf: Bytes,
-    has_dictionary: bool,
 ) -> std::result::Result<Page, ArticleError> {
-    let encoding = encoding(header.encoding);
-    let encoding = encoding.ok_or_else(|| {
-        malformed("its pages are encoded in a way that this version does not know")
-    })?;
     let count = |count: i64| u32::try_from(count).map_err(|_| damaged("a page's header"));
-    if encoding == Encoding::RLE_DICTIONARY && !has_dictionary {
-        return Err(damaged("a dictionary is missing"));
-    }
     Ok(match header.kind {
         2 => Page::DictionaryPage {
             buf,
@@ -341,6 +337,10 @@ fn lengths_fit(header: &Header, optional: bool, bytes: &[u8]) -> bool {
     let values = || {
         let mut at = match header.kind {
             3 => usize::try_from(header.levels[0].checked_add(header.levels[1])?).ok()?,
+            // The levels of old files are not preceded by their length: a bit each.
+            _ if optional && header.definition == BIT_PACKED => {
+                usize::try_from(header.values).ok()?.div_ceil(8)
+            }
             _ if optional => {
                 let length = bytes.first_chunk::<4>()?;
                 u32::from_le_bytes(*length) as usize + 4
@@ -387,7 +387,7 @@ fn encoding(number: i64) -> Option<Encoding> {
         2 | 8 => Encoding::RLE_DICTIONARY,
         3 => Encoding::RLE,
         #[expect(deprecated)] // Of levels in old files.
-        4 => Encoding::BIT_PACKED,
+        BIT_PACKED => Encoding::BIT_PACKED,
         5 => Encoding::DELTA_BINARY_PACKED,
         6 => Encoding::DELTA_LENGTH_BYTE_ARRAY,
         7 => Encoding::DELTA_BYTE_ARRAY,

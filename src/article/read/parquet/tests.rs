@@ -1,6 +1,8 @@
-//! Files that a writer made, and what is left of them when somebody has changed a byte.
+//! Files as writers make them, and what is none.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod hostile;
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +17,6 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::super::{ReadOptions, Reader, Source};
-use super::footer::MAGIC;
 use super::*;
 use crate::article::Content;
 use crate::error::ArticleErrorKind;
@@ -146,7 +147,7 @@ fn values_are_told_as_people_write_them() {
         REQUIRED INT32 f (DECIMAL(9,2)); REQUIRED FIXED_LEN_BYTE_ARRAY (16) g (UUID); REQUIRED FLOAT h;
         REQUIRED DOUBLE i; OPTIONAL BOOLEAN j; REQUIRED FIXED_LEN_BYTE_ARRAY (9) k (DECIMAL(20,0));
         REQUIRED INT64 l (TIMESTAMP_MICROS); REQUIRED INT32 m; REQUIRED GROUP n { REQUIRED INT32 deep; }
-        REPEATED INT32 o; REQUIRED BINARY p; REQUIRED BINARY q (UTF8);";
+        REPEATED INT32 o; REQUIRED BINARY p; REQUIRED BINARY q (UTF8); REQUIRED BINARY r (DECIMAL(50,2)); REQUIRED BINARY s (DECIMAL(50,2));";
     let bytes = file(schema, WriterProperties::default(), |file| {
         let mut group = file.next_row_group().unwrap();
         column::<ByteArrayType>(&mut group, &texts(&["The talks open."]), None);
@@ -178,6 +179,8 @@ fn values_are_told_as_people_write_them() {
         repeated.close().unwrap();
         column::<ByteArrayType>(&mut group, &[vec![0, 255].into()], None);
         column::<ByteArrayType>(&mut group, &texts(&["\"q\""]), None);
+        column::<ByteArrayType>(&mut group, &[vec![1, 0].into()], None);
+        column::<ByteArrayType>(&mut group, &[vec![1; 17].into()], None);
         group.close().unwrap();
     });
     let options = ReadOptions {
@@ -186,22 +189,45 @@ fn values_are_told_as_people_write_them() {
     };
     let raws = read_as(&bytes, &options);
     let fields = &raws[0].fields.as_ref().unwrap().0;
-    // Neither nested nor repeated columns, nor bytes that nobody asked for.
+    // Neither nested nor repeated columns, nor bytes that nobody asked for; a number of more digits than can be told is none.
     let expected = r#"{"a":"-0004-01-01","b":"2026-11-20T08:30:00.25Z","c":"1969-12-31T23:59:59.999999999","d":"2000-03-01T12:00:00",
         "e":18446744073709551615,"f":-1.05,"g":"abababab-abab-abab-abab-abababababab","h":0.1,"i":null,"j":true,"k":-1,
-        "l":"1970-01-01T00:00:00Z","m":-7,"q":"\"q\""}"#;
+        "l":"1970-01-01T00:00:00Z","m":-7,"q":"\"q\"","r":2.56,"s":null}"#;
     assert_eq!(fields, &expected.replace("\n        ", ""));
+}
+
+/// As of a table, a row of which a field is no text is named by its place; so is one that is too large. The next is read.
+#[test]
+fn a_row_that_cannot_be_told_is_one_error() {
+    let schema =
+        "REQUIRED INT64 id; REQUIRED BINARY text; REQUIRED BINARY title; REQUIRED BINARY body;";
+    let bytes = file(schema, WriterProperties::default(), |file| {
+        let mut group = file.next_row_group().unwrap();
+        column::<Int64Type>(&mut group, &[1, 2, 3], None);
+        let long = "long ".repeat(100);
+        let bodies = texts(&[
+            "The talks open on Monday.",
+            &long,
+            "The talks open on Tuesday.",
+        ]);
+        column::<ByteArrayType>(&mut group, &bodies, None);
+        let titles = [vec![0, 255].into(), (*long).into(), "Three".into()];
+        column::<ByteArrayType>(&mut group, &titles, None);
+        column::<ByteArrayType>(&mut group, &texts(&["", &long, ""]), None);
+        group.close().unwrap();
+    });
     let options = ReadOptions {
-        id_field: Some("m".to_owned()),
-        title_field: Some("p".to_owned()),
-        date_field: Some("b".to_owned()),
+        max_bytes: 1200,
         ..ReadOptions::default()
     };
     let raws = read_as(&bytes, &options);
-    // As of a table, a row of which a field is no text is named by its place.
-    assert_eq!(raws[0].id, "a.parquet#1");
-    let error = raws[0].content.as_ref().unwrap_err();
-    assert!(!raws[0].ends_file, "{error}");
+    let ids: Vec<&str> = raws.iter().map(|raw| raw.id.as_str()).collect();
+    assert_eq!(ids, ["a.parquet#1", "a.parquet#2", "3"]);
+    let kind = |raw: &Raw| raw.content.as_ref().unwrap_err().kind;
+    assert_eq!(kind(&raws[0]), ArticleErrorKind::Binary);
+    assert_eq!(kind(&raws[1]), ArticleErrorKind::TooLarge);
+    assert_eq!(text(&raws[2]), "The talks open on Tuesday.");
+    assert!(raws.iter().all(|raw| !raw.ends_file));
 }
 
 #[test]
@@ -291,316 +317,6 @@ fn what_is_no_parquet_file_says_so() {
         assert_eq!(raws.len(), 1, "{cut}");
         assert!(raws[0].content.is_err() && raws[0].ends_file, "{cut}");
     }
-}
-
-/// A file whose bytes anybody may have changed gives articles and errors, and takes no more memory or time than its size allows.
-#[test]
-fn no_change_of_a_byte_brings_it_down() {
-    let shapes = [
-        WriterProperties::builder()
-            .set_compression(Compression::ZSTD(Default::default()))
-            .build(),
-        WriterProperties::builder()
-            .set_writer_version(WriterVersion::PARQUET_2_0)
-            .set_dictionary_enabled(false)
-            .set_encoding(Encoding::DELTA_BYTE_ARRAY)
-            .set_column_encoding("id".into(), Encoding::DELTA_BINARY_PACKED)
-            .build(),
-    ];
-    for shape in shapes {
-        let whole = three(shape);
-        let (mut errors, mut articles) = (0, 0);
-        for at in 0..whole.len() {
-            for change in [1, 0xff] {
-                let mut bytes = whole.clone();
-                bytes[at] ^= change;
-                let folder = tempfile::tempdir().unwrap();
-                let path = folder.path().join("a.parquet");
-                fs::write(&path, bytes).unwrap();
-                let raws = Reader::new(vec![Source::Path(path)], ReadOptions::default());
-                for raw in raws.take(1000) {
-                    match raw.content {
-                        Ok(_) => articles += 1,
-                        Err(_) => errors += 1,
-                    }
-                }
-            }
-        }
-        assert!(errors > 100 && articles > 100, "{errors} {articles}");
-    }
-}
-
-/// A footer, or a page's header, as thrift writes it: fields of a number each, `0` ends a struct.
-struct Thrift(Vec<u8>);
-
-impl Thrift {
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    /// A number in the field that comes `delta` after the one before it.
-    fn int(mut self, delta: u8, value: i64) -> Self {
-        self.0.push(delta << 4 | 6);
-        self.varint(((value << 1) ^ (value >> 63)) as u64);
-        self
-    }
-
-    fn text(mut self, delta: u8, text: &str) -> Self {
-        self.0.push(delta << 4 | 8);
-        self.varint(text.len() as u64);
-        self.0.extend_from_slice(text.as_bytes());
-        self
-    }
-
-    fn structs(mut self, delta: u8, all: &[Self]) -> Self {
-        self.0.extend([delta << 4 | 9, 0xfc]);
-        self.varint(all.len() as u64);
-        all.iter().for_each(|one| self.0.extend_from_slice(&one.0));
-        self
-    }
-
-    fn inner(mut self, delta: u8, one: &Self) -> Self {
-        self.0.push(delta << 4 | 12);
-        self.0.extend_from_slice(&one.0);
-        self
-    }
-
-    fn end(mut self) -> Self {
-        self.0.push(0);
-        self
-    }
-}
-
-const fn new() -> Thrift {
-    Thrift(Vec::new())
-}
-
-/// A file of one text column with these pages, of `rows` rows.
-fn forged(rows: i64, codec: i64, pages: &[(Thrift, &[u8])]) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    for (header, page) in pages {
-        bytes.extend_from_slice(&header.0);
-        bytes.extend_from_slice(page);
-    }
-    let length = bytes.len() as i64 - 4;
-    let root = new().text(4, "root").int(1, 1).end();
-    let column = new().int(1, 6).int(2, 1).text(1, "text").end();
-    let meta = new().int(4, codec).int(3, length).int(2, 4).end();
-    let chunk = new().inner(3, &meta).end();
-    let group = new().structs(1, &[chunk]).int(2, rows).end();
-    let footer = new()
-        .int(1, 1)
-        .structs(1, &[root, column])
-        .int(1, rows)
-        .structs(1, &[group])
-        .end();
-    sealed(bytes, &footer)
-}
-
-fn sealed(mut bytes: Vec<u8>, footer: &Thrift) -> Vec<u8> {
-    bytes.extend_from_slice(&footer.0);
-    bytes.extend_from_slice(&(footer.0.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(MAGIC);
-    bytes
-}
-
-/// The header of a page of data (of the first version), or of a dictionary.
-fn header(kind: i64, unpacked: i64, packed: i64, values: i64, encoding: i64) -> Thrift {
-    let inner = new()
-        .int(1, values)
-        .int(1, encoding)
-        .int(1, 3)
-        .int(1, 3)
-        .end();
-    new()
-        .int(1, kind)
-        .int(1, unpacked)
-        .int(1, packed)
-        .inner(if kind == 2 { 4 } else { 2 }, &inner)
-        .end()
-}
-
-/// Definition levels: so many values that are there (or not), in one run.
-fn levels(count: u64, there: u8) -> Vec<u8> {
-    let mut run = new();
-    run.varint(count << 1);
-    run.0.push(there);
-    [&(run.0.len() as u32).to_le_bytes()[..], &run.0].concat()
-}
-
-#[test]
-fn a_forged_file_is_read_as_far_as_it_is_true() {
-    let mut page = levels(2, 1);
-    for text in ["One.", "Two."] {
-        page.extend_from_slice(&(text.len() as u32).to_le_bytes());
-        page.extend_from_slice(text.as_bytes());
-    }
-    let length = page.len() as i64;
-    let whole = forged(2, 0, &[(header(0, length, length, 2, 0), &page)]);
-    let raws = read(&whole);
-    assert_eq!(raws.iter().map(text).collect::<Vec<_>>(), ["One.", "Two."]);
-    // A row group of more rows than its pages have.
-    let raws = read(&forged(3, 0, &[(header(0, length, length, 2, 0), &page)]));
-    assert_eq!(raws.len(), 3);
-    assert!(message(&raws[2..]).contains("ends before its last row"));
-}
-
-#[test]
-fn what_a_file_says_of_its_sizes_is_not_believed() {
-    let huge = i64::from(i32::MAX);
-    let ones = levels(1, 1);
-    let length = ones.len() as i64;
-    // Two gigabytes of a page, of values, of a dictionary's entries, of lengths, of prefixes and the lengths after them.
-    let mut lengths = Thrift(ones.clone());
-    for number in [128, 4, huge as u64, 0] {
-        lengths.varint(number);
-    }
-    let mut prefixes = Thrift(ones.clone());
-    for number in [128, 4, 1, 0, 128, 4, huge as u64, 0] {
-        prefixes.varint(number);
-    }
-    let of = |page: &Thrift, encoding| {
-        let length = page.0.len() as i64;
-        (header(0, length, length, 1, encoding), page.0.clone())
-    };
-    for (page, bytes, expected) in [
-        (
-            header(0, huge, 1, 1, 0),
-            vec![0],
-            "a page of the file has more than",
-        ),
-        (
-            header(0, 1, huge, 1, 0),
-            vec![0],
-            "a page of the file has more than",
-        ),
-        (
-            header(0, length, length, huge, 0),
-            ones.clone(),
-            "more than 4194304 values",
-        ),
-        (
-            header(2, length, length, huge, 0),
-            ones.clone(),
-            "more than 4194304 values",
-        ),
-        (
-            header(2, length, length, 4_194_304, 0),
-            ones.clone(),
-            "damaged: a page",
-        ),
-        (
-            header(0, -1, length, 1, 0),
-            ones.clone(),
-            "damaged: a page's header",
-        ),
-        (header(0, length, length, -1, 0), ones.clone(), "values"),
-        (
-            header(0, length, length, 1, 8),
-            ones.clone(),
-            "a dictionary is missing",
-        ),
-        (
-            header(0, length, length, 1, 77),
-            ones.clone(),
-            "encoded in a way",
-        ),
-        (of(&lengths, 6).0, of(&lengths, 6).1, "damaged: a page"),
-        (of(&prefixes, 7).0, of(&prefixes, 7).1, "damaged: a page"),
-    ] {
-        let raws = read(&forged(1, 0, &[(page, &bytes)]));
-        assert!(
-            message(&raws).contains(expected),
-            "{expected}: {}",
-            message(&raws)
-        );
-    }
-    // Sixteen kilobytes that unpack to sixteen megabytes where one byte was announced.
-    let bomb = zstd::encode_all(&vec![b'a'; 16 << 20][..], 3).unwrap();
-    let packed = bomb.len() as i64;
-    let raws = read(&forged(1, 6, &[(header(0, 1, packed, 1, 0), &bomb)]));
-    assert!(
-        message(&raws).contains("a compressed page"),
-        "{}",
-        message(&raws)
-    );
-    let raws = read(&forged(1, 5, &[(header(0, 9, packed, 1, 0), &bomb)]));
-    assert!(
-        message(&raws).contains("compressed with Brotli"),
-        "{}",
-        message(&raws)
-    );
-}
-
-#[test]
-fn a_schema_is_a_tree_or_nothing() {
-    let leaf = || new().int(1, 6).int(2, 1).text(1, "text").end();
-    let root = |children| new().text(4, "root").int(1, children).end();
-    let nest = || new().int(3, 1).text(1, "nest").int(1, 1).end();
-    let deep = std::iter::once(root(1))
-        .chain((0..60_000).map(|_| nest()))
-        .chain([leaf()]);
-    for (schema, expected) in [
-        (vec![root(i64::from(i32::MAX)), leaf()], "its footer"),
-        (vec![root(2), leaf()], "its footer"),
-        (vec![root(0), leaf()], "its footer"),
-        (vec![root(-1)], "its footer"),
-        (vec![], "its footer"),
-        (deep.collect(), "no text field"),
-    ] {
-        let footer = new().structs(2, &schema).structs(2, &[]).end();
-        let raws = read(&sealed(MAGIC.to_vec(), &footer));
-        assert!(message(&raws).contains(expected), "{}", message(&raws));
-    }
-    // So are values that nobody asks for, however deep.
-    let mut footer = new().structs(2, &[root(1), leaf()]);
-    footer.0.extend([0x3c; 10_000]);
-    footer.0.extend([0; 10_001]);
-    assert!(message(&read(&sealed(MAGIC.to_vec(), &footer))).contains("its footer"));
-}
-
-/// A text of a megabyte a million times over, in a file of a few hundred bytes.
-#[test]
-fn rows_that_repeat_a_dictionary_come_to_an_end() {
-    let mut entry = 1_000_000_u32.to_le_bytes().to_vec();
-    entry.resize(1_000_004, b'a');
-    let packed = zstd::encode_all(&entry[..], 3).unwrap();
-    let dictionary = header(2, entry.len() as i64, packed.len() as i64, 1, 0);
-    let mut rows = levels(1_000_000, 1);
-    // Indices of one bit, all the same.
-    rows.push(1);
-    let mut run = new();
-    run.varint(1_000_000 << 1);
-    rows.extend_from_slice(&run.0);
-    rows.push(0);
-    let packed_rows = zstd::encode_all(&rows[..], 3).unwrap();
-    let data = header(0, rows.len() as i64, packed_rows.len() as i64, 1_000_000, 8);
-    let bytes = forged(1_000_000, 6, &[(dictionary, &packed), (data, &packed_rows)]);
-    assert!(bytes.len() < 1000, "{}", bytes.len());
-    let options = ReadOptions {
-        max_bytes: 2_000_000,
-        ..ReadOptions::default()
-    };
-    let raws = read_as(&bytes, &options);
-    assert!((2..=10).contains(&raws.len()), "{}", raws.len());
-    let last = raws.last().unwrap();
-    assert!(last.ends_file);
-    let error = last.content.as_ref().unwrap_err();
-    assert!(error.message.contains("more than 1000 times"), "{error}");
-    // Over the limit of one article, each has its own error, as in other formats.
-    let options = ReadOptions {
-        max_bytes: 500_000,
-        ..ReadOptions::default()
-    };
-    let raws = read_as(&bytes, &options);
-    let error = raws[0].content.as_ref().unwrap_err();
-    assert_eq!(error.kind, ArticleErrorKind::TooLarge);
-    assert!(!raws[0].ends_file);
-    assert!(raws.len() < 10, "{}", raws.len());
 }
 
 #[test]
