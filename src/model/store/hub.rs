@@ -190,7 +190,7 @@ impl Fetch<'_> {
         }
         let [config, ..] = PLAIN;
         let json = self.short(commit, config, watch)?;
-        let manifest = |sums| plain::manifest(self.id.name(), &json, sums).map_err(|e| fail(&e));
+        let manifest = |sums| Manifest::plain(self.id.name(), &json, sums).map_err(|e| fail(&e));
         manifest(PLAIN.map(|_| UNKNOWN.to_owned()))?;
         let sum = sha256(&json);
         fill.plain(
