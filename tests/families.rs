@@ -251,7 +251,7 @@ fn configure(file: &Path, key: &str, value: Value) {
 type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
 
 /// Changes the tensors of a file of weights.
-pub fn rewrite(weights: &[u8], change: impl FnOnce(&mut Vec<Tensor>)) -> Vec<u8> {
+fn rewrite(weights: &[u8], change: impl FnOnce(&mut Vec<Tensor>)) -> Vec<u8> {
     let file = SafeTensors::deserialize(weights).unwrap();
     let tensors = file.tensors().into_iter();
     let mut tensors: Vec<Tensor> = tensors

@@ -295,7 +295,8 @@ impl<'a> File<'a> {
         // What is missing here is false in transformers.
         if !self.flag_or("relative_attention", false)? {
             return self.fail(
-                "relative_attention is false; this program computes only DeBERTa with it".to_owned(),
+                "relative_attention is false; this program computes only DeBERTa with it"
+                    .to_owned(),
             );
         }
         let kinds: Vec<String> = match self.map.get("pos_att_type") {

@@ -339,8 +339,8 @@ impl Model {
     }
 }
 
-/// Refuses what is no number: any answer made of it would look like one. What is none in a layer is none in the logits: NaN and
-/// infinities pass through all that is computed here.
+/// Refuses what is no number: an answer made of it would look like any other. Logits tell of the layers below them: what computes them
+/// makes no number of NaN.
 fn finite(logits: &[f32]) -> Result<()> {
     match logits.iter().all(|logit| logit.is_finite()) {
         true => Ok(()),

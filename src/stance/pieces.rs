@@ -93,7 +93,7 @@ impl Laying<'_> {
         }
     }
 
-    /// Asks about a piece, which may be a window of the article, of a `sentence`, or both.
+    /// Asks about a piece: a window of the `article`, a `sentence` or a part of it, or both at once.
     fn ask(&mut self, piece: &Piece, article: bool, sentence: Option<&Sentence>) {
         let marks = &self.model.tokenizer().pair;
         for (question, claim) in self.claim.questions().enumerate() {
