@@ -106,7 +106,7 @@ pub struct Verdict {
     pub salience: Vec<f32>,
     /// Tokens of title and sentences that were read.
     pub tokens: usize,
-    /// Windows that they were read in.
+    /// Windows that they were read in; what a classifier is asked besides, of single sentences or denied, is none.
     pub windows: usize,
     /// Whether sentences were left out on request.
     pub truncated: bool,
@@ -132,6 +132,8 @@ struct Sentence {
     ids: Vec<u32>,
     /// The ids where another sentence stands before it, if they differ.
     within: Option<Vec<u32>>,
+    /// Its words that carry meaning, where an NLI head reads it.
+    stems: BTreeSet<String>,
 }
 
 /// A claim as tokens.
@@ -142,7 +144,7 @@ pub struct Claim {
     ids: Vec<u32>,
     /// The claim denied, for a model that has to be asked that too.
     denial: Option<Vec<u32>>,
-    /// Its words that carry meaning.
+    /// Its words that carry meaning, where an NLI head is asked.
     stems: BTreeSet<String>,
 }
 
@@ -190,7 +192,8 @@ impl Claim {
                 ids.len()
             )));
         }
-        let denial = match model.layout() {
+        let layout = model.layout();
+        let denial = match layout {
             Layout::Pieces { denied: true, .. } => Some(model.tokenizer().encode(&denied(text))?),
             _ => None,
         };
@@ -198,7 +201,7 @@ impl Claim {
             text: text.to_owned(),
             ids,
             denial,
-            stems: stems(text),
+            stems: stems_for(layout, text),
         };
         // The manifest keeps room beside a claim; a denial is longer.
         if claim.room(model) < LEAST_ROOM {
@@ -235,13 +238,13 @@ impl Tokens {
         truncate: Option<usize>,
     ) -> std::result::Result<Self, ArticleError> {
         let text = article.text();
-        let pieces = matches!(model.layout(), Layout::Pieces { .. });
+        let layout = model.layout();
         let encode = |at: Range<usize>| -> std::result::Result<Option<Sentence>, ArticleError> {
             let text = &text[at.clone()];
             let encode = || -> Result<(Vec<u32>, Option<Vec<u32>>)> {
-                let within = match pieces {
-                    true => model.tokenizer().encode_within(text)?,
-                    false => None,
+                let within = match layout {
+                    Layout::Pieces { .. } => model.tokenizer().encode_within(text)?,
+                    Layout::Windows => None,
                 };
                 Ok((model.tokenizer().encode(text)?, within))
             };
@@ -250,7 +253,12 @@ impl Tokens {
             Ok(if ids.is_empty() {
                 None
             } else {
-                Some(Sentence { at, ids, within })
+                Some(Sentence {
+                    stems: stems_for(layout, text),
+                    at,
+                    ids,
+                    within,
+                })
             })
         };
         let title_end = article.title.as_ref().map_or(0, String::len);
@@ -296,7 +304,7 @@ impl Tokens {
     pub fn pair(&self, claim: &Claim, model: &Model) -> Pair {
         match model.layout() {
             Layout::Windows => self.in_windows(claim, model),
-            Layout::Pieces { text_first, .. } => self.in_pieces(claim, model, text_first),
+            Layout::Pieces { nli, .. } => self.in_pieces(claim, model, nli),
         }
     }
 
@@ -325,6 +333,7 @@ impl Tokens {
             ids: open.clone(),
             first: claim_end,
             spans: Vec::new(),
+            article: true,
             relevance: 0.0,
         };
         let mut window = blank();
@@ -372,16 +381,25 @@ impl Tokens {
     /// Bytes that this takes in memory, about.
     pub fn size(&self) -> usize {
         let sentences = self.title.iter().chain(&self.body);
-        let ids = sentences.map(|s| {
+        let sizes = sentences.map(|s| {
             let ids = s.ids.len() + s.within.as_ref().map_or(0, Vec::len);
-            size_of::<Sentence>() + ids * size_of::<u32>()
+            let stems = s.stems.iter().map(|stem| size_of::<String>() + stem.len());
+            size_of::<Sentence>() + ids * size_of::<u32>() + stems.sum::<usize>()
         });
-        self.text.len() + ids.sum::<usize>()
+        self.text.len() + sizes.sum::<usize>()
     }
 
     fn tokens(&self) -> usize {
         let title = self.title.iter().filter(|_| self.title_fits);
         title.chain(&self.body).map(|s| s.ids.len()).sum()
+    }
+}
+
+/// The words of `text` that carry meaning, where the model's answer depends on them.
+fn stems_for(layout: Layout, text: &str) -> BTreeSet<String> {
+    match layout {
+        Layout::Pieces { nli: true, .. } => stems(text),
+        _ => BTreeSet::new(),
     }
 }
 
@@ -423,7 +441,7 @@ fn verdict(tokens: &Tokens, pair: &Pair, reading: &Reading, abstain_below: Optio
         },
         salience: salience(pair, &reading.evidence),
         tokens: tokens.tokens(),
-        windows: pair.windows.len(),
+        windows: pair.windows.iter().filter(|w| w.article).count(),
         truncated: tokens.truncated,
         abstained,
     }

@@ -11,7 +11,7 @@ use tidings::model::{Reading, Window};
 use tidings::stance::{Claim, Pair, Tokens};
 use tidings::{Device, Engine, Files, Model};
 
-use crate::path;
+use crate::{families, path};
 
 const ENGINES: [Engine; 3] = [Engine::Native, Engine::Float, Engine::Reference];
 
@@ -118,6 +118,7 @@ fn hidden_states_are_those_of_transformers_alone_and_padded() {
             ids: h.ids.clone(),
             first: h.types.iter().filter(|t| **t == 0).count(),
             spans: Vec::new(),
+            article: true,
             relevance: 0.0,
         })
         .collect();
@@ -234,6 +235,41 @@ fn our_engine_agrees_with_candle_transformers_on_the_shipped_weights() {
             &reference.encode(&windows).unwrap(),
         );
         assert!(off < 1e-4, "{off}");
+    }
+}
+
+#[test]
+fn weights_that_overflow_are_an_error_and_no_answer() {
+    let tiny = path("fixtures/tiny_bert").to_str().unwrap().to_owned();
+    for (folder, engines) in [
+        (&*tiny, &ENGINES[..]),
+        (EMBEDDED, &[Engine::Native, Engine::Float]),
+    ] {
+        for tensor in [
+            "evidence.weight",
+            "stance.dense.weight",
+            "stance.out.weight",
+            "encoder.layer.0.attention.self.query.bias",
+            "encoder.layer.1.intermediate.dense.bias",
+        ] {
+            let mut files = Files::open(folder).unwrap();
+            files.weights = families::filled(&files.weights, tensor, 3e38).into();
+            for engine in engines {
+                let model = Model::load(&files, Device::Cpu, *engine).unwrap();
+                let name = if folder == EMBEDDED {
+                    "stance_en_small"
+                } else {
+                    "tiny_bert"
+                };
+                let golden = golden(name);
+                let pair = lay_out(that_fit(&golden, &model)[0], &model);
+                let error = match model.read(&[pair.windows()], 4096) {
+                    Ok(reading) => panic!("{tensor} {engine:?}: {reading:?}"),
+                    Err(e) => e.to_string(),
+                };
+                assert!(error.contains("overflow"), "{tensor} {engine:?}: {error}");
+            }
+        }
     }
 }
 

@@ -416,6 +416,21 @@ mod tests {
         }
 
         #[test]
+        fn what_is_no_number_stays_none(tokens in 1usize..80, at in any::<prop::sample::Index>(), seed in any::<u32>()) {
+            let width = 8;
+            for odd in [f32::NAN, 3e38] {
+                let mut qkv = numbers(tokens * 3 * width, seed);
+                // A key, whose products overflow with any query.
+                let row = at.index(tokens) * 3 * width;
+                qkv[row + width..][..width].fill(odd);
+                qkv.chunks_exact_mut(3 * width).for_each(|row| row[..width].fill(9.0));
+                let mut out = vec![0.0; tokens * width];
+                attention(&qkv, &[tokens], 2, &mut out);
+                prop_assert!(out.iter().all(|v| v.is_nan()));
+            }
+        }
+
+        #[test]
         fn every_path_gives_the_same_bytes(rows in 1usize..70, columns in 1usize..40, blocks in 1usize..=4, seed in any::<u32>()) {
             let lanes = blocks * LANES;
             let left = numbers(rows * (columns + 3), seed);

@@ -33,12 +33,13 @@ fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     lanes.iter().sum()
 }
 
-/// `eˣ` for `x ≤ 0`, to 2 units in the last place; `e⁻⁸⁷`, next to nothing, below.
+/// `eˣ` for `x ≤ 0`, to 2 units in the last place; `e⁻⁸⁷`, next to nothing, below; NaN of NaN.
 ///
 /// Cephes' `expf`: `x = n ln 2 + r`, a polynomial in `r`, and `n` added to the exponent.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let x = x.max(-87.0);
+    // Not `max`, which would make a number of NaN.
+    let x = if x < -87.0 { -87.0 } else { x };
     // The last bits of `shifted` are the nearest whole number: a conversion would not vectorise.
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
@@ -240,6 +241,19 @@ mod tests {
             );
             assert!((erf(-x) + exact as f32).abs() < 5e-7);
         }
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        for odd in [f32::NAN, f32::INFINITY] {
+            let mut x = [1.0, odd, 2.0];
+            softmax(&mut x);
+            assert!(x.iter().any(|x| x.is_nan()), "{x:?}");
+            let mut x = [1.0, odd, 2.0];
+            gelu(&mut x);
+            assert!(!x[1].is_finite() && x[0].is_finite());
+        }
+        assert!(exp(f32::NAN).is_nan());
     }
 
     #[test]

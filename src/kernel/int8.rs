@@ -383,13 +383,22 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_infinities_and_nans_stays_in_bounds() {
-        let x = [f32::INFINITY, f32::NAN, -1.0, f32::NEG_INFINITY];
-        for isa in Isa::available() {
-            for wide in [&[][..], &[0], &[1], &[0, 1]] {
-                let (scales, bias) = (vec![1.0; 2], vec![0.0; 2]);
-                let linear = Int8Linear::with_isa(&[127; 8], scales, bias, wide, (4, 2), isa);
-                assert_eq!(linear.map(|l| forward(&l, &x).len()), Some(2));
+    fn a_row_of_infinities_and_nans_stays_in_bounds_and_is_no_number() {
+        for x in [
+            [f32::INFINITY, f32::NAN, -1.0, f32::NEG_INFINITY],
+            [f32::NAN, 2.0, -1.0, 3.0],
+            [-f32::NAN, 2.0, -1.0, 3.0],
+            [2.0, f32::INFINITY, -1.0, 3.0],
+            [f32::NEG_INFINITY, 0.0, -1.0, -3.0],
+        ] {
+            for isa in Isa::available() {
+                for wide in [&[][..], &[0], &[1], &[0, 1]] {
+                    let (scales, bias) = (vec![1.0; 2], vec![0.0; 2]);
+                    let linear = Int8Linear::with_isa(&[127; 8], scales, bias, wide, (4, 2), isa);
+                    let y = linear.map(|l| forward(&l, &x)).unwrap_or_default();
+                    assert_eq!(y.len(), 2);
+                    assert!(y.iter().all(|y| !y.is_finite()), "{x:?} {wide:?}: {y:?}");
+                }
             }
         }
     }

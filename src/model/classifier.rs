@@ -93,20 +93,20 @@ impl Classifier {
     /// What an article says whose `windows` have these logits.
     pub fn read(&self, windows: &[Window], logits: &[Vec<f32>]) -> Reading {
         let asked = self.questions();
-        let pieces: Vec<(bool, [f32; 4])> = windows
+        let pieces: Vec<(&Window, [f32; 4])> = windows
             .chunks(asked)
             .zip(logits.chunks(asked))
             .map(|(windows, logits)| {
-                let sentence = windows.iter().any(|window| !window.spans.is_empty());
-                let relevance = windows.first().map_or(0.0, |window| window.relevance);
-                (sentence, self.shares(logits, relevance))
+                // What is asked first of a piece says what it is.
+                (&windows[0], self.shares(logits, windows[0].relevance))
             })
             .collect();
-        let whole = |sentence: bool| self.is_nli() || !sentence;
-        let read = pieces.iter().filter(|(sentence, _)| whole(*sentence));
+        let read = pieces
+            .iter()
+            .filter(|(window, _)| self.is_nli() || window.article);
         let article = pool(read.map(|(_, shares)| *shares));
         let likeliest = Stance::likeliest(&article);
-        let sentences = pieces.iter().filter(|(sentence, _)| *sentence);
+        let sentences = pieces.iter().filter(|(window, _)| !window.spans.is_empty());
         Reading {
             stance: article.map(|share| share.max(LEAST).ln()),
             evidence: sentences
@@ -225,7 +225,10 @@ impl Head {
         let mut x = kernel::dense(&x, &self.dense, &self.dense_bias);
         match self.activation {
             Activation::Tanh => x.iter_mut().for_each(|v| *v = v.tanh()),
-            Activation::Relu => x.iter_mut().for_each(|v| *v = v.max(0.0)),
+            // Not `max`, which would make a number of NaN.
+            Activation::Relu => x
+                .iter_mut()
+                .for_each(|v| *v = if *v < 0.0 { 0.0 } else { *v }),
             Activation::Gelu => kernel::gelu(&mut x),
         }
         if let Some((gamma, eps)) = &self.norm {
@@ -262,12 +265,13 @@ mod tests {
         }
     }
 
-    /// A window of text, or a sentence alone.
-    fn window(sentence: bool, relevance: f32) -> Window {
+    /// A window of the article, a sentence of one, or both at once.
+    fn window(article: bool, sentence: bool, relevance: f32) -> Window {
         Window {
             ids: vec![0, 1],
             first: 1,
             spans: (0..usize::from(sentence)).map(|_| 0..1).collect(),
+            article,
             relevance,
         }
     }
@@ -332,7 +336,11 @@ mod tests {
     #[test]
     fn the_most_decisive_piece_decides_and_the_most_related_relates() {
         let nli = classifier(&NLI);
-        let windows = [window(false, 0.5), window(true, 0.0), window(true, 1.0)];
+        let windows = [
+            window(true, false, 0.5),
+            window(false, true, 0.0),
+            window(false, true, 1.0),
+        ];
         let answers = [
             logits(&[0.05, 0.05, 0.9]),
             logits(&[0.6, 0.1, 0.3]),
@@ -353,14 +361,45 @@ mod tests {
     #[test]
     fn a_stance_head_is_believed_of_windows_and_asked_of_sentences() {
         let stance = classifier(&Stance::ALL.map(Label::Stance));
-        let windows = [window(false, 0.0), window(false, 0.0), window(true, 0.0)];
+        // The last window is one sentence.
+        let windows = [
+            window(true, false, 0.0),
+            window(false, true, 0.0),
+            window(true, true, 0.0),
+        ];
         let answers = [
             logits(&[0.03, 0.02, 0.9, 0.05]),
-            logits(&[0.04, 0.02, 0.02, 0.92]),
             logits(&[0.9, 0.05, 0.03, 0.02]),
+            logits(&[0.04, 0.02, 0.02, 0.92]),
         ];
         let reading = stance.read(&windows, &answers);
         near(reading.stance.map(f32::exp), [0.04, 0.02, 0.89, 0.05]);
-        assert!((kernel::sigmoid(reading.evidence[0]) - 0.03).abs() < 1e-3);
+        let evidence: Vec<f32> = reading
+            .evidence
+            .iter()
+            .map(|e| kernel::sigmoid(*e))
+            .collect();
+        assert_eq!(evidence.len(), 2);
+        assert!((evidence[0] - 0.03).abs() < 1e-3 && (evidence[1] - 0.02).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_head_that_overflows_does_not_answer() {
+        for activation in [Activation::Tanh, Activation::Relu, Activation::Gelu] {
+            let head = Head {
+                mean: false,
+                // An infinity less an infinity.
+                dense: vec![f32::MAX, f32::MAX, f32::MAX, -f32::MAX],
+                dense_bias: vec![0.0; 2],
+                activation,
+                norm: None,
+                out: vec![1.0; 2],
+                out_bias: vec![0.0],
+            };
+            let [logit] = head.forward(&[4.0, 4.0])[..] else {
+                unreachable!("one logit")
+            };
+            assert!(logit.is_nan(), "{logit}");
+        }
     }
 }

@@ -59,8 +59,8 @@ pub enum Family {
 pub struct Deberta {
     /// Whether the table of absolute positions is added to the words.
     pub absolute: bool,
-    /// Relative positions, if attention knows them.
-    pub relative: Option<Relative>,
+    /// How attention knows relative positions.
+    pub relative: Relative,
     /// Width of the convolution beside the first layer, and its groups.
     pub convolution: Option<(usize, usize)>,
 }
@@ -113,7 +113,7 @@ impl Config {
             ));
         }
         let config = file.config(said)?;
-        if config.heads == 0 || !config.width.is_multiple_of(config.heads) {
+        if !config.width.is_multiple_of(config.heads) {
             return file.fail(format!(
                 "the width of {} does not divide by {} attention heads",
                 config.width, config.heads
@@ -122,9 +122,6 @@ impl Config {
         if matches!(config.family, Family::ModernBert(_)) && (config.width / config.heads) % 2 == 1
         {
             return file.fail("a head's width has to be even: it is turned in pairs".to_owned());
-        }
-        if config.words == 0 || config.width == 0 || config.layers == 0 {
-            return file.fail("an encoder without words, width or layers".to_owned());
         }
         Ok(config)
     }
@@ -220,7 +217,7 @@ impl<'a> File<'a> {
         match architecture {
             Architecture::Bert => self.bert(Family::Bert),
             Architecture::Roberta | Architecture::XlmRoberta => self.bert(Family::Roberta {
-                first: self.count_or("pad_token_id", 1)? + 1,
+                first: self.count_or("pad_token_id", 1, 0)? + 1,
             }),
             Architecture::Distilbert => Ok(Config {
                 family: Family::DistilBert,
@@ -261,7 +258,7 @@ impl<'a> File<'a> {
             layers: self.count("num_hidden_layers")?,
             heads: self.count("num_attention_heads")?,
             positions: self.count("max_position_embeddings")?,
-            types: self.count_or("type_vocab_size", types)?,
+            types: self.count_or("type_vocab_size", types, 0)?,
             eps: self.float_or("layer_norm_eps", eps)? as f32,
             labels: self.labels()?,
         })
@@ -274,30 +271,34 @@ impl<'a> File<'a> {
         }
         self.only("attention_head_size", &Value::Null)?;
         self.only("pooler_hidden_act", &Value::from("gelu"))?;
-        let kernel = self.count_or("conv_kernel_size", 0)?;
+        let kernel = self.count_or("conv_kernel_size", 0, 0)?;
         if kernel > 0 {
             self.only("conv_act", &Value::from("tanh"))?;
             if kernel % 2 == 0 {
                 return self.fail(format!("conv_kernel_size is {kernel}; it has to be odd"));
             }
         }
-        let groups = self.count_or("conv_groups", 1)?;
-        if groups == 0 || !width.is_multiple_of(groups) {
+        let groups = self.count_or("conv_groups", 1, 1)?;
+        if !width.is_multiple_of(groups) {
             return self.fail(format!(
                 "conv_groups is {groups}, which does not divide {width}"
             ));
         }
         Ok(Deberta {
             absolute: self.flag_or("position_biased_input", true)?,
-            relative: match self.flag_or("relative_attention", false)? {
-                true => Some(self.relative()?),
-                false => None,
-            },
+            relative: self.relative()?,
             convolution: (kernel > 0).then_some((kernel, groups)),
         })
     }
 
     fn relative(&self) -> Result<Relative> {
+        // What is missing here is false in transformers.
+        if !self.flag_or("relative_attention", false)? {
+            return self.fail(
+                "relative_attention is false; this program computes only DeBERTa with it"
+                    .to_owned(),
+            );
+        }
         let kinds: Vec<String> = match self.map.get("pos_att_type") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::String(text)) => text.split('|').map(|k| k.trim().to_lowercase()).collect(),
@@ -315,6 +316,9 @@ impl<'a> File<'a> {
                 "pos_att_type `{kind}` is none that is known: c2p, p2c"
             ));
         }
+        if kinds.is_empty() {
+            return self.fail("pos_att_type is empty: it has to name c2p, p2c or both".to_owned());
+        }
         let norm = match self.map.get("norm_rel_ebd").and_then(Value::as_str) {
             None | Some("none") => false,
             Some("layer_norm") => true,
@@ -325,7 +329,7 @@ impl<'a> File<'a> {
         // −1 stands for a default.
         let positive = |key| match self.map.get(key).and_then(Value::as_i64) {
             Some(n) if n < 1 => Ok(0),
-            _ => self.count_or(key, 0),
+            _ => self.count_or(key, 0, 0),
         };
         let most = match positive("max_relative_positions")? {
             0 => self.count("max_position_embeddings")?,
@@ -356,7 +360,7 @@ impl<'a> File<'a> {
         self.only("rope_scaling", &Value::Null)?;
         let layers = self.count("num_hidden_layers")?;
         let global_every = match self.map.get("layer_types") {
-            None | Some(Value::Null) => self.count_or("global_attn_every_n_layers", 3)?,
+            None | Some(Value::Null) => self.count_or("global_attn_every_n_layers", 3, 1)?,
             Some(types) => {
                 let types = types.as_array().map_or(&[][..], Vec::as_slice);
                 let global = |kind: &Value| kind == "full_attention";
@@ -377,14 +381,11 @@ impl<'a> File<'a> {
                 every
             }
         };
-        if global_every == 0 {
-            return self.fail("global_attn_every_n_layers is 0".to_owned());
-        }
         Ok(ModernBert {
             global_every,
             global_theta: self.theta("full_attention", "global_rope_theta", 160_000.0)?,
             local_theta: self.theta("sliding_attention", "local_rope_theta", 10_000.0)?,
-            local: self.count_or("local_attention", 128)?,
+            local: self.count_or("local_attention", 128, 1)?,
             mean: match self.map.get("classifier_pooling").and_then(Value::as_str) {
                 None | Some("cls") => false,
                 Some("mean") => true,
@@ -447,20 +448,26 @@ impl<'a> File<'a> {
         }
     }
 
+    /// A size, which no encoder is without: 1 at least.
     fn count(&self, key: &str) -> Result<usize> {
         match self.map.get(key) {
             None | Some(Value::Null) => self.fail(format!("{key} is missing")),
-            Some(value) => match value.as_u64().filter(|n| *n <= MOST) {
-                Some(n) => Ok(n as usize),
-                None => self.fail(format!("{key} is {value}, which is no size of a model")),
-            },
+            Some(value) => self.size(key, value, 1),
         }
     }
 
-    fn count_or(&self, key: &str, usual: usize) -> Result<usize> {
+    /// A number of `least` or more; `usual` where it is missing.
+    fn count_or(&self, key: &str, usual: usize, least: u64) -> Result<usize> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(usual),
-            Some(_) => self.count(key),
+            Some(value) => self.size(key, value, least),
+        }
+    }
+
+    fn size(&self, key: &str, value: &Value, least: u64) -> Result<usize> {
+        match value.as_u64().filter(|n| (least..=MOST).contains(n)) {
+            Some(n) => Ok(n as usize),
+            None => self.fail(format!("{key} is {value}, which is no size of a model")),
         }
     }
 

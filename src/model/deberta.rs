@@ -20,9 +20,18 @@ pub struct Deberta {
     positions: Option<Tensor>,
     types: Option<Tensor>,
     norm: LayerNorm,
-    relative: Option<Relative>,
+    relative: Relative,
+    heads: usize,
     layers: Vec<Layer>,
     convolution: Option<(Conv1d, LayerNorm)>,
+}
+
+/// For each two tokens of a window the row of the table that their distance has, once for each head, as a tensor is gathered by.
+struct Rows {
+    /// `[heads][queries][keys]`
+    by_query: Tensor,
+    /// `[heads][keys][queries]`
+    by_key: Tensor,
 }
 
 struct Layer {
@@ -90,28 +99,15 @@ impl Deberta {
             )
         };
         let norm = |part: &str| layer_norm(weights, &name(part), config);
-        let distances = match &settings.relative {
-            None => None,
-            Some(relative) => {
-                let shape = [2 * relative.span(), width];
-                let table = weights.tensor(&name("encoder.rel_embeddings.weight"), &shape)?;
-                let table = match relative.norm {
-                    true => norm("encoder.LayerNorm")?.forward(&table)?,
-                    false => table,
-                };
-                Some((relative, table))
-            }
-        };
-        let distances = distances
-            .as_ref()
-            .map(|(relative, table)| (*relative, table));
+        let relative = &settings.relative;
+        let shape = [2 * relative.span(), width];
+        let mut distances = weights.tensor(&name("encoder.rel_embeddings.weight"), &shape)?;
+        if relative.norm {
+            distances = norm("encoder.LayerNorm")?.forward(&distances)?;
+        }
         let layer = |i| {
-            Layer::load(
-                weights,
-                &name(&format!("encoder.layer.{i}")),
-                config,
-                distances,
-            )
+            let name = name(&format!("encoder.layer.{i}"));
+            Layer::load(weights, &name, config, (relative, &distances))
         };
         let convolution = match settings.convolution {
             None => None,
@@ -140,9 +136,22 @@ impl Deberta {
                 kinds => Some(table("token_type", kinds)?),
             },
             norm: norm("embeddings.LayerNorm")?,
-            relative: settings.relative.clone(),
+            relative: relative.clone(),
+            heads: config.heads,
             layers: (0..config.layers).map(layer).collect::<Result<_>>()?,
             convolution,
+        })
+    }
+
+    /// Those of a window of so many tokens.
+    fn rows(&self, tokens: usize) -> Computed<Rows> {
+        let row = |query: usize, key: usize| self.relative.row(query as i64 - key as i64);
+        let rows = (0..tokens).flat_map(|query| (0..tokens).map(move |key| row(query, key)));
+        let rows = Tensor::from_iter(rows, &Device::Cpu)?.reshape((1, tokens, tokens))?;
+        let each_head = |rows: &Tensor| rows.expand((self.heads, tokens, tokens))?.contiguous();
+        Ok(Rows {
+            by_query: each_head(&rows)?,
+            by_key: each_head(&rows.t()?)?,
         })
     }
 
@@ -166,21 +175,11 @@ impl Deberta {
 
 impl Network for Deberta {
     fn states(&self, window: &Window) -> Computed<Tensor> {
-        let tokens = window.ids.len();
-        let distances = match &self.relative {
-            None => None,
-            Some(relative) => {
-                let row = |query: usize, key: usize| relative.row(query as i64 - key as i64);
-                let rows =
-                    (0..tokens).flat_map(|query| (0..tokens).map(move |key| row(query, key)));
-                let rows = Tensor::from_iter(rows, &Device::Cpu)?;
-                Some(rows.reshape((1, tokens, tokens))?)
-            }
-        };
+        let rows = self.rows(window.ids.len())?;
         let embedded = self.embed(window)?;
         let mut x = embedded.clone();
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, distances.as_ref())?;
+            x = layer.forward(&x, &rows)?;
             if let (0, Some((convolution, norm))) = (i, &self.convolution) {
                 let around = embedded.t()?.unsqueeze(0)?.contiguous()?;
                 let around = convolution.forward(&around)?.squeeze(0)?.t()?.tanh()?;
@@ -196,7 +195,7 @@ impl Layer {
         weights: &Weights,
         name: &str,
         config: &Config,
-        distances: Option<(&Relative, &Tensor)>,
+        (relative, distances): (&Relative, &Tensor),
     ) -> Result<Self> {
         let (width, inner, heads) = (config.width, config.inner, config.heads);
         let linear = |part: &str, outputs: usize, inputs: usize| -> Result<Linear> {
@@ -207,19 +206,20 @@ impl Layer {
             Ok(Linear::new(weight, Some(tensor("bias", &[outputs])?)))
         };
         let projection = |part: &str| linear(&format!("attention.self.{part}"), width, width);
-        let positions = |wanted: fn(&Relative) -> bool, own: &str, words: &str| -> Result<_> {
-            let Some((relative, table)) = distances.filter(|(relative, _)| wanted(relative)) else {
+        let positions = |wanted: bool, own: &str, words: &str| -> Result<Option<Tensor>> {
+            if !wanted {
                 return Ok(None);
-            };
+            }
             let projection = projection(if relative.shared { words } else { own })?;
-            let rows = by_head(&projection.forward(table)?, heads)?;
+            let rows = by_head(&projection.forward(distances)?, heads)?;
             Ok(Some(rows.transpose(1, 2)?.contiguous()?))
         };
+        let (c2p, p2c) = (relative.content_to_position, relative.position_to_content);
         let norm = |part: &str| layer_norm(weights, &format!("{name}.{part}"), config);
         Ok(Self {
             heads,
-            position_keys: positions(|r| r.content_to_position, "pos_key_proj", "key_proj")?,
-            position_queries: positions(|r| r.position_to_content, "pos_query_proj", "query_proj")?,
+            position_keys: positions(c2p, "pos_key_proj", "key_proj")?,
+            position_queries: positions(p2c, "pos_query_proj", "query_proj")?,
             query: projection("query_proj")?,
             key: projection("key_proj")?,
             value: projection("value_proj")?,
@@ -231,30 +231,28 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, distances: Option<&Tensor>) -> Computed<Tensor> {
-        let attended = self.attention_out.forward(&self.attend(x, distances)?)?;
+    fn forward(&self, x: &Tensor, rows: &Rows) -> Computed<Tensor> {
+        let attended = self.attention_out.forward(&self.attend(x, rows)?)?;
         let x = self.attention_norm.forward(&(attended + x)?)?;
         let inner = self.up.forward(&x)?.gelu_erf()?;
         self.norm.forward(&(self.down.forward(&inner)? + x)?)
     }
 
-    fn attend(&self, x: &Tensor, distances: Option<&Tensor>) -> Computed<Tensor> {
+    fn attend(&self, x: &Tensor, rows: &Rows) -> Computed<Tensor> {
         let (tokens, width) = x.dims2()?;
         let part = |linear: &Linear| by_head(&linear.forward(x)?, self.heads);
         let (query, key, value) = (part(&self.query)?, part(&self.key)?, part(&self.value)?);
         let mut scores = query.matmul(&key.t()?)?;
         let mut terms = 1;
-        // For each row of `x` and each distance their product; then, for each pair, the one of its distance.
-        let at = |x: &Tensor, positions: &Tensor, rows: &Tensor| {
-            let rows = rows.expand((self.heads, tokens, tokens))?.contiguous()?;
-            x.matmul(positions)?.gather(&rows, D::Minus1)
-        };
-        if let (Some(rows), Some(keys)) = (distances, &self.position_keys) {
-            scores = (scores + at(&query, keys, rows)?)?;
+        // For each token and each distance their product; then, for each pair of tokens, the one of its distance.
+        if let Some(keys) = &self.position_keys {
+            let found = query.matmul(keys)?.gather(&rows.by_query, D::Minus1)?;
+            scores = (scores + found)?;
             terms += 1;
         }
-        if let (Some(rows), Some(queries)) = (distances, &self.position_queries) {
-            scores = (scores + at(&key, queries, &rows.t()?)?.t()?)?;
+        if let Some(queries) = &self.position_queries {
+            let found = key.matmul(queries)?.gather(&rows.by_key, D::Minus1)?;
+            scores = (scores + found.t()?)?;
             terms += 1;
         }
         let scale = ((width / self.heads * terms) as f64).sqrt();

@@ -251,8 +251,15 @@ impl Manifest {
                  not_entailment; or supports, refutes, discusses and unrelated. A {FILE} beside it can say which they are (README, \"Models\")"
             )));
         };
-        let [config_sha256, tokenizer_sha256, weights_sha256] = sums;
         let window = read.longest().min(USUAL_WINDOW);
+        if window < LEAST_WINDOW {
+            return Err(Error::Model(format!(
+                "{config_name}: max_position_embeddings is {}: an encoder that reads at most {window} tokens has no room for a claim and a text; \
+                 {LEAST_WINDOW} are the fewest",
+                read.positions
+            )));
+        }
+        let [config_sha256, tokenizer_sha256, weights_sha256] = sums;
         let manifest = Self {
             schema: 1,
             name: name.to_owned(),
@@ -401,6 +408,9 @@ impl Manifest {
 
 /// Tokens of a window where no manifest says otherwise, if the encoder can take them: what most classifiers are trained with.
 const USUAL_WINDOW: usize = 512;
+
+/// Fewer tokens have no room for a claim, a title and a sentence, where no manifest says how many each may have.
+const LEAST_WINDOW: usize = 32;
 
 /// The memory of attention is square in a window: of 12 heads over so many tokens it is 0.8 GB.
 const MOST_WINDOW: usize = 4096;

@@ -43,6 +43,8 @@ pub struct Window {
     pub first: usize,
     /// Token ranges of the sentences that are judged here.
     pub spans: Vec<Range<usize>>,
+    /// Whether it is one of the windows that the article is read in; else it is a sentence of them again, or asks for the denial.
+    pub article: bool,
     /// Share of the claim's own words that the text has: what an NLI head's *neutral* is split by.
     pub relevance: f32,
 }
@@ -132,8 +134,8 @@ pub enum Layout {
     Windows,
     /// In pieces that are read by themselves, each beside the claim.
     Pieces {
-        /// Whether the text stands before the claim.
-        text_first: bool,
+        /// Whether an NLI head reads them: the text stands before the claim, and what they share splits *neutral*.
+        nli: bool,
         /// Whether each piece is followed by the same with the claim denied.
         denied: bool,
     },
@@ -160,8 +162,10 @@ impl Model {
         let fail = |what: String| Err(Error::Model(format!("{}: {what}", manifest.config)));
         if config.longest() < manifest.input.window {
             return fail(format!(
-                "max_position_embeddings {} is below the manifest's window of {}",
-                config.positions, manifest.input.window
+                "max_position_embeddings is {}: the encoder reads at most {} tokens, but the manifest's window has {}. Lower it there",
+                config.positions,
+                config.longest(),
+                manifest.input.window
             ));
         }
         let tokenizer = Tokenizer::new(&files.tokenizer, config.words)?;
@@ -191,7 +195,7 @@ impl Model {
                 Network::Classifier {
                     head: Classifier::load(&weights, &config, &manifest)?,
                     width: config.width,
-                    encoder: encoder(&weights, &config, &manifest)?,
+                    encoder: encoder(&weights, &config, &manifest, engine)?,
                 }
             }
         };
@@ -221,7 +225,7 @@ impl Model {
         match &self.network {
             Network::Stance { .. } | Network::Fake => Layout::Windows,
             Network::Classifier { head, .. } => Layout::Pieces {
-                text_first: self.manifest.task == Task::Nli,
+                nli: self.manifest.task == Task::Nli,
                 denied: head.questions() > 1,
             },
         }
@@ -250,7 +254,7 @@ impl Model {
     /// What a classifier's head says of each window, in the order of the manifest's labels; other models have no such head.
     ///
     /// # Errors
-    /// [`Error::Model`] when the device fails.
+    /// [`Error::Model`] when the device fails, or the numbers overflow.
     pub fn logits(&self, windows: &[&Window], tokens: usize) -> Result<Vec<Vec<f32>>> {
         let mut logits = Vec::with_capacity(windows.len());
         if let Network::Classifier {
@@ -263,6 +267,7 @@ impl Model {
                 logits.push(head.logits(states));
             })?;
         }
+        logits.iter().try_for_each(|logits| finite(logits))?;
         Ok(logits)
     }
 
@@ -271,7 +276,7 @@ impl Model {
     /// At most about `tokens` tokens are in the encoder at once, however long an article is; that never changes a result.
     ///
     /// # Errors
-    /// [`Error::Model`] when the device fails.
+    /// [`Error::Model`] when the device fails, or the numbers overflow.
     pub fn read(&self, articles: &[&[Window]], tokens: usize) -> Result<Vec<Reading>> {
         let windows: Vec<&Window> = articles.iter().copied().flatten().collect();
         match &self.network {
@@ -295,8 +300,13 @@ impl Model {
                         }
                     },
                 )?;
-                let readings = pools.into_iter().map(|pool| self.named(head.read(pool)));
-                Ok(readings.collect())
+                let readings = pools.into_iter().map(|pool| {
+                    let reading = self.named(head.read(pool));
+                    finite(&reading.stance)?;
+                    finite(&reading.evidence)?;
+                    Ok(reading)
+                });
+                readings.collect()
             }
             Network::Classifier { head, .. } => {
                 let logits = self.logits(&windows, tokens)?;
@@ -329,6 +339,19 @@ impl Model {
     }
 }
 
+/// Refuses what is no number: an answer made of it would look like any other. Logits tell of the layers below them: what computes them
+/// makes no number of NaN.
+fn finite(logits: &[f32]) -> Result<()> {
+    match logits.iter().all(|logit| logit.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::Model(
+            "its numbers overflow while it reads, so it has no answer: the weights are damaged, or need another arithmetic than 32-bit floats. \
+             Fetch the model again, or name another"
+                .to_owned(),
+        )),
+    }
+}
+
 /// Hands on the states of each window, in order.
 fn states(
     encoder: &dyn Encoder,
@@ -358,11 +381,9 @@ fn stance_network(
     files: &Files,
     engine: Engine,
 ) -> Result<Network> {
-    let bert = |arithmetic| bert::Bert::load(weights, "", config, arithmetic);
     let encoder: Box<dyn Encoder> = match engine {
-        Engine::Native | Engine::Fake => Box::new(bert(bert::Arithmetic::AsStored)?),
-        Engine::Float => Box::new(bert(bert::Arithmetic::Float)?),
         Engine::Reference => Box::new(reference::Reference::load(weights, &files.config)?),
+        _ => Box::new(bert::Bert::load(weights, "", config, arithmetic(engine))?),
     };
     let up = "encoder.layer.0.intermediate.dense.weight";
     let up = weights.matrix(up, config.inner, config.width)?;
@@ -378,9 +399,22 @@ fn stance_network(
     })
 }
 
-/// The encoder under a classifier's head.
-fn encoder(weights: &Weights, config: &Config, manifest: &Manifest) -> Result<Box<dyn Encoder>> {
-    let bert = |prefix| bert::Bert::load(weights, prefix, config, bert::Arithmetic::AsStored);
+/// How our own engine computes.
+fn arithmetic(engine: Engine) -> bert::Arithmetic {
+    match engine {
+        Engine::Float => bert::Arithmetic::Float,
+        _ => bert::Arithmetic::AsStored,
+    }
+}
+
+/// The encoder under a classifier's head. Those of other networks than BERT's are float, whatever is asked for.
+fn encoder(
+    weights: &Weights,
+    config: &Config,
+    manifest: &Manifest,
+    engine: Engine,
+) -> Result<Box<dyn Encoder>> {
+    let bert = |prefix| bert::Bert::load(weights, prefix, config, arithmetic(engine));
     Ok(match &config.family {
         Family::Bert => Box::new(bert("bert.")?),
         Family::Roberta { .. } => Box::new(bert("roberta.")?),

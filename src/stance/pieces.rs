@@ -2,98 +2,128 @@
 //!
 //! ```text
 //! sentence sentence sentence …  ⊕ claim     a window: as many whole sentences as fit, the title first
-//! sentence                      ⊕ claim     each sentence, the title too, again alone: what evidence is taken from
+//! sentence                      ⊕ claim     each sentence of it, the title too, again alone: what evidence is taken from
 //! ```
 //!
 //! So every token of the article is read twice, and the claim once for each piece: what an article costs grows with its length, and
-//! no faster. A model that has to be asked the denial reads twice as much. A sentence longer than a window's room is cut into pieces.
+//! no faster. A model that has to be asked the denial reads twice as much; a window that is one sentence is asked about once. A
+//! sentence longer than a window's room is cut into pieces.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::{Claim, Pair, Sentence, Tokens};
 use crate::model::{Model, Window};
-use crate::words::stems;
 
 /// Text that is read together.
 #[derive(Default)]
-struct Piece {
+struct Piece<'a> {
     ids: Vec<u32>,
-    /// Its words that carry meaning.
-    stems: BTreeSet<String>,
+    /// The claim's words that it has.
+    shared: BTreeSet<&'a String>,
+}
+
+/// An article and claim whose windows are being laid out.
+struct Laying<'a> {
+    claim: &'a Claim,
+    model: &'a Model,
+    nli: bool,
+    room: usize,
+    pair: Pair,
 }
 
 impl Tokens {
-    /// Lays the article out for `claim`; `text_first` says which of the two comes first.
-    pub(super) fn in_pieces(&self, claim: &Claim, model: &Model, text_first: bool) -> Pair {
-        let marks = &model.tokenizer().pair;
-        let claims: Vec<&Vec<u32>> = claim.questions().collect();
+    /// Lays the article out for `claim`: after the text for an `nli` head, before it for a head of stance.
+    pub(super) fn in_pieces(&self, claim: &Claim, model: &Model, nli: bool) -> Pair {
         let room = claim.room(model);
-
-        let mut windows = Vec::new();
-        let mut ask = |piece: &Piece, sentence: bool| {
-            for (question, claim_ids) in claims.iter().enumerate() {
-                let (a, b) = match text_first {
-                    true => (&piece.ids, *claim_ids),
-                    false => (*claim_ids, &piece.ids),
-                };
-                let ids = [&marks.open[..], a, &marks.between, b, &marks.close].concat();
-                let second = marks.open.len() + a.len() + marks.between.len();
-                let text = match text_first {
-                    true => marks.open.len()..marks.open.len() + a.len(),
-                    false => second..second + b.len(),
-                };
-                windows.push(Window {
-                    first: if marks.two_kinds { second } else { ids.len() },
-                    ids,
-                    // One for a piece, whatever is asked about it.
-                    spans: (sentence && question == 0)
-                        .then_some(text)
-                        .into_iter()
-                        .collect(),
-                    relevance: relevance(&claim.stems, &piece.stems),
-                });
-            }
+        let pair = Pair {
+            windows: Vec::new(),
+            spans: Vec::new(),
         };
-
-        let title = self.title.iter().filter(|_| self.title_fits);
-        let sentences: Vec<(&Sentence, BTreeSet<String>)> = title
-            .chain(&self.body)
-            .map(|sentence| (sentence, stems(&self.text[sentence.at.clone()])))
-            .collect();
+        let mut laying = Laying {
+            claim,
+            model,
+            nli,
+            room,
+            pair,
+        };
         let mut window = Piece::default();
-        for (sentence, stems) in &sentences {
+        let mut ended = Vec::new();
+        let title = self.title.iter().filter(|_| self.title_fits);
+        for sentence in title.chain(&self.body) {
             let within = sentence.within.as_ref().unwrap_or(&sentence.ids);
             if !window.ids.is_empty() && window.ids.len() + within.len() > room {
-                ask(&std::mem::take(&mut window), false);
+                laying.window(std::mem::take(&mut window), std::mem::take(&mut ended));
             }
-            if window.ids.is_empty() && sentence.ids.len() <= room {
-                window.ids.extend(&sentence.ids);
-                window.stems.extend(stems.iter().cloned());
-                continue;
-            }
-            for part in within.chunks(room) {
+            let ids = match window.ids.is_empty() {
+                true => &sentence.ids,
+                false => within,
+            };
+            for part in ids.chunks(room) {
                 if window.ids.len() + part.len() > room {
-                    ask(&std::mem::take(&mut window), false);
+                    laying.window(std::mem::take(&mut window), std::mem::take(&mut ended));
                 }
                 window.ids.extend(part);
-                window.stems.extend(stems.iter().cloned());
+                window.shared.extend(claim.shared(sentence));
             }
+            ended.push(sentence);
         }
-        if !window.ids.is_empty() {
-            ask(&window, false);
+        laying.window(window, ended);
+        laying.pair
+    }
+}
+
+impl Laying<'_> {
+    /// Asks about a window, and about each of the sentences that end in it.
+    fn window(&mut self, window: Piece, ended: Vec<&Sentence>) {
+        if let [only] = ended[..]
+            && only.ids == window.ids
+        {
+            return self.ask(&window, true, Some(only));
         }
-        let mut spans = Vec::new();
-        for (sentence, stems) in &sentences {
-            for part in sentence.ids.chunks(room) {
+        self.ask(&window, true, None);
+        for sentence in ended {
+            for part in sentence.ids.chunks(self.room) {
                 let piece = Piece {
                     ids: part.to_vec(),
-                    stems: stems.clone(),
+                    shared: self.claim.shared(sentence).collect(),
                 };
-                ask(&piece, true);
-                spans.push(sentence.at.clone());
+                self.ask(&piece, false, Some(sentence));
             }
         }
-        Pair { windows, spans }
+    }
+
+    /// Asks about a piece: a window of the `article`, a `sentence` or a part of it, or both at once.
+    fn ask(&mut self, piece: &Piece, article: bool, sentence: Option<&Sentence>) {
+        let marks = &self.model.tokenizer().pair;
+        for (question, claim) in self.claim.questions().enumerate() {
+            let (a, b) = match self.nli {
+                true => (&piece.ids, claim),
+                false => (claim, &piece.ids),
+            };
+            let ids = [&marks.open[..], a, &marks.between, b, &marks.close].concat();
+            let second = marks.open.len() + a.len() + marks.between.len();
+            let text: Range<usize> = match self.nli {
+                true => marks.open.len()..marks.open.len() + a.len(),
+                false => second..second + b.len(),
+            };
+            // A piece counts once, whatever is asked about it.
+            let first = question == 0;
+            self.pair.windows.push(Window {
+                first: if marks.two_kinds { second } else { ids.len() },
+                ids,
+                spans: sentence
+                    .filter(|_| first)
+                    .map(|_| text)
+                    .into_iter()
+                    .collect(),
+                article: article && first,
+                relevance: relevance(&self.claim.stems, piece.shared.len()),
+            });
+        }
+        self.pair
+            .spans
+            .extend(sentence.map(|sentence| sentence.at.clone()));
     }
 }
 
@@ -111,23 +141,32 @@ impl Claim {
         let window = model.manifest().input.window;
         window.saturating_sub(around + longest)
     }
+
+    /// Its words that `sentence` has too.
+    fn shared<'a>(&'a self, sentence: &'a Sentence) -> impl Iterator<Item = &'a String> {
+        self.stems.intersection(&sentence.stems)
+    }
 }
 
-/// Share of the claim's words that `text` has too; of a claim that has none of its own, all.
-fn relevance(claim: &BTreeSet<String>, text: &BTreeSet<String>) -> f32 {
+/// Share of the claim's words that a text has, which are so many; of a claim that has none of its own, all.
+fn relevance(claim: &BTreeSet<String>, shared: usize) -> f32 {
     match claim.len() {
         0 => 1.0,
-        all => claim.intersection(text).count() as f32 / all as f32,
+        all => shared as f32 / all as f32,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::stems;
 
     #[test]
     fn a_text_is_about_a_claim_as_far_as_it_has_its_words() {
-        let relevance = |claim, text| relevance(&stems(claim), &stems(text));
+        let relevance = |claim, text| {
+            let claim = stems(claim);
+            relevance(&claim, claim.intersection(&stems(text)).count())
+        };
         let claim = "Talks between Arvenia and Tolmere are imminent.";
         assert_eq!(relevance(claim, "Rain fell on the valley."), 0.0);
         // `and` is none that counts, and `talking` another word than `talks`.

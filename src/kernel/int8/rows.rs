@@ -68,7 +68,8 @@ fn quantise_rows(x: &[f32], inputs: usize, wide: &[usize], bytes: &mut [u8], ste
         }
         let [high, low] = [ends.0, ends.1].map(|bits| f32::from_bits(bits.cast_unsigned()));
         let scale = (high + low) / 255.0;
-        let scale = if scale > 0.0 { scale } else { 1.0 };
+        // A row that holds NaN has the scale NaN, and so have its products.
+        let scale = if scale == 0.0 { 1.0 } else { scale };
         let zero = nearest(low / scale).clamp(0, 255);
         *step = Step { scale, zero };
         for (b, v) in bytes.iter_mut().zip(&narrow) {

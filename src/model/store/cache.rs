@@ -19,7 +19,7 @@ use walkdir::WalkDir;
 
 use super::checksums::{Checksums, UNKNOWN};
 use super::name::{Id, is_commit, is_part, is_revision};
-use super::plain::{self, Plain};
+use super::plain::Plain;
 use super::{Files, MANIFEST, read, read_manifest, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
@@ -169,7 +169,7 @@ impl Cache {
             Err(e) => return Some(Err(e)),
         };
         let sums = PLAIN.map(|name| recorded.of_file(name).unwrap_or(UNKNOWN).to_owned());
-        Some(plain::manifest(id.name(), &config, sums))
+        Some(Manifest::plain(id.name(), &config, sums))
     }
 
     /// What the cache holds that can be used here, in order. Models of other programs, which have no manifest of ours and were never

@@ -195,7 +195,7 @@ impl Fetch<'_> {
         }
         let [config, ..] = PLAIN;
         let json = self.short(&fill, config, watch)?;
-        let manifest = |sums| plain::manifest(self.id.name(), &json, sums).map_err(|e| fail(&e));
+        let manifest = |sums| Manifest::plain(self.id.name(), &json, sums).map_err(|e| fail(&e));
         manifest(PLAIN.map(|_| UNKNOWN.to_owned()))?;
         fill.plain(config, &json)?;
         watch(Event::Checked);

@@ -58,15 +58,6 @@ pub fn lacking(has: impl Fn(&str) -> bool) -> Option<String> {
     Some(what)
 }
 
-/// What `config` says of the model called `name`, whose files have these checksums.
-///
-/// # Errors
-/// [`Error::Model`] that says what is in doubt, and what to do.
-pub fn manifest(name: &str, config: &[u8], sums: [String; 3]) -> Result<Manifest> {
-    Manifest::plain(name, config, sums)
-        .map_err(|e| Error::Model(format!("it has no {MANIFEST}, and cannot do without: {e}")))
-}
-
 impl Plain {
     /// Reads the files in `folder`.
     ///
@@ -87,7 +78,7 @@ impl Plain {
     /// # Errors
     /// [`Error::Model`] when the configuration leaves in doubt what it is.
     pub fn files(self, name: &str) -> Result<Files> {
-        let manifest = manifest(name, &self.bytes[0], self.sums)
+        let manifest = Manifest::plain(name, &self.bytes[0], self.sums)
             .map_err(|e| Error::Model(format!("{}: {e}", self.folder.display())))?;
         let [config, tokenizer, weights] = self.bytes.map(Cow::Owned);
         Ok(Files {
