@@ -154,7 +154,7 @@ fn refusals_say_what_to_do() {
     let said = Home::new(&server).fails();
     assert!(said.contains("HF_ENDPOINT"), "{said}");
     for (name, says) in [
-        ("manifest.toml", "it has no manifest.toml"),
+        ("manifest.toml", "config.json: model_type is"),
         ("tokenizer.json", "lacks tokenizer.json"),
     ] {
         let mut repo = Repo::small();
