@@ -169,27 +169,27 @@ impl Config {
 }
 
 /// A configuration that is being read.
-struct File<'a> {
+pub(super) struct File<'a> {
     name: &'a str,
-    map: Map<String, Value>,
+    pub(super) map: Map<String, Value>,
 }
 
 impl<'a> File<'a> {
-    fn parse(json: &[u8], name: &'a str) -> Result<Self> {
+    pub(super) fn parse(json: &[u8], name: &'a str) -> Result<Self> {
         match serde_json::from_slice(json) {
             Ok(map) => Ok(Self { name, map }),
             Err(e) => Err(Error::Model(format!("{name}: {e}"))),
         }
     }
 
-    fn fail<T>(&self, what: String) -> Result<T> {
+    pub(super) fn fail<T>(&self, what: String) -> Result<T> {
         Err(Error::Model(format!("{}: {what}", self.name)))
     }
 
     fn architecture(&self) -> Result<Architecture> {
         let said = self.map.get("model_type").and_then(Value::as_str);
-        let known = Architecture::ALL.map(Architecture::name);
-        match Architecture::ALL
+        let known = Architecture::ENCODERS.map(Architecture::name);
+        match Architecture::ENCODERS
             .into_iter()
             .find(|a| said == Some(a.name()))
         {
@@ -244,6 +244,10 @@ impl<'a> File<'a> {
                     ..self.bert(family)?
                 })
             }
+            Architecture::Llama
+            | Architecture::Mistral
+            | Architecture::Qwen2
+            | Architecture::Qwen3 => self.fail("it is of a decoder, not an encoder".to_owned()),
         }
     }
 
@@ -433,7 +437,7 @@ impl<'a> File<'a> {
     }
 
     /// A value that has to be this one, or missing.
-    fn only(&self, key: &str, value: &Value) -> Result<()> {
+    pub(super) fn only(&self, key: &str, value: &Value) -> Result<()> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(()),
             Some(found) if found == value => Ok(()),
@@ -447,7 +451,7 @@ impl<'a> File<'a> {
         }
     }
 
-    fn count(&self, key: &str) -> Result<usize> {
+    pub(super) fn count(&self, key: &str) -> Result<usize> {
         match self.map.get(key) {
             None | Some(Value::Null) => self.fail(format!("{key} is missing")),
             Some(value) => match value.as_u64().filter(|n| *n <= MOST) {
@@ -457,14 +461,14 @@ impl<'a> File<'a> {
         }
     }
 
-    fn count_or(&self, key: &str, usual: usize) -> Result<usize> {
+    pub(super) fn count_or(&self, key: &str, usual: usize) -> Result<usize> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(usual),
             Some(_) => self.count(key),
         }
     }
 
-    fn float_or(&self, key: &str, usual: f64) -> Result<f64> {
+    pub(super) fn float_or(&self, key: &str, usual: f64) -> Result<f64> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(usual),
             Some(value) => match value.as_f64().filter(|v| *v >= 0.0) {
@@ -474,7 +478,7 @@ impl<'a> File<'a> {
         }
     }
 
-    fn flag_or(&self, key: &str, usual: bool) -> Result<bool> {
+    pub(super) fn flag_or(&self, key: &str, usual: bool) -> Result<bool> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(usual),
             Some(Value::Bool(flag)) => Ok(*flag),

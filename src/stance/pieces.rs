@@ -6,7 +6,7 @@
 //! ```
 //!
 //! So every token of the article is read twice, and the claim once for each piece: what an article costs grows with its length, and
-//! no faster. A model that has to be asked the denial reads twice as much. A sentence longer than a window's room is cut into pieces.
+//! no faster. A model that has to be asked the denial reads twice as much; a decoder reads windows only. A sentence longer than a window's room is cut into pieces.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,15 @@ struct Piece {
 }
 
 impl Tokens {
-    /// Lays the article out for `claim`; `text_first` says which of the two comes first.
-    pub(super) fn in_pieces(&self, claim: &Claim, model: &Model, text_first: bool) -> Pair {
+    /// Lays the article out for `claim`; `text_first` says which of the two comes first, `alone` whether sentences are asked about alone
+    /// as well.
+    pub(super) fn in_pieces(
+        &self,
+        claim: &Claim,
+        model: &Model,
+        text_first: bool,
+        alone: bool,
+    ) -> Pair {
         let marks = &model.tokenizer().pair;
         let claims: Vec<&Vec<u32>> = claim.questions().collect();
         let room = claim.room(model);
@@ -83,7 +90,7 @@ impl Tokens {
             ask(&window, false);
         }
         let mut spans = Vec::new();
-        for (sentence, stems) in &sentences {
+        for (sentence, stems) in sentences.iter().filter(|_| alone) {
             for part in sentence.ids.chunks(room) {
                 let piece = Piece {
                     ids: part.to_vec(),

@@ -17,13 +17,14 @@ use std::path::{Path, PathBuf};
 use hf_hub::{Cache as Layout, CacheRepo, Repo, RepoType};
 use walkdir::WalkDir;
 
-use super::checksums::{Checksums, UNKNOWN};
+use super::checksums::Checksums;
 use super::name::{Id, is_commit, is_part, is_revision};
 use super::plain::{self, Plain};
 use super::{Files, MANIFEST, read, read_manifest, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
-use crate::model::manifest::PLAIN;
+use crate::model::decoder;
+use crate::model::manifest::{PLAIN, SHARDED};
 
 /// The cache in one folder.
 #[derive(Debug, Clone)]
@@ -84,7 +85,7 @@ impl Cache {
             let whole = |manifest| missing(&snapshot, &manifest).is_empty();
             match snapshot.join(MANIFEST).is_file() {
                 true => read_manifest(&snapshot).map_or(true, whole),
-                false => PLAIN.iter().all(|name| snapshot.join(name).is_file()),
+                false => missing_plain(&snapshot).is_empty(),
             }
         })
     }
@@ -143,11 +144,8 @@ impl Cache {
     /// Opens a model without a manifest, which another program may have fetched.
     fn open_plain(&self, id: &Id, commit: &str) -> Result<Files> {
         let snapshot = self.snapshot(id, commit);
-        let missing = PLAIN
-            .into_iter()
-            .filter(|name| !snapshot.join(name).is_file());
-        let missing: Vec<&str> = missing.collect();
-        if missing.contains(&PLAIN[0]) {
+        let missing = missing_plain(&snapshot);
+        if missing.iter().any(|name| name == PLAIN[0]) {
             return Err(self.absent(id));
         }
         let again = again(id);
@@ -162,7 +160,7 @@ impl Cache {
         let found = Plain::read(&snapshot)?;
         if let Some(recorded) = &recorded {
             // Before it is believed.
-            for (name, sum) in PLAIN.iter().zip(&found.sums) {
+            for (name, sum) in &found.sums {
                 let held = recorded.hold(name, &snapshot.join(name), sum);
                 held.map_err(damaged)?;
             }
@@ -183,8 +181,7 @@ impl Cache {
             Ok(recorded) => recorded?,
             Err(e) => return Some(Err(e)),
         };
-        let sums = PLAIN.map(|name| recorded.of_file(name).unwrap_or(UNKNOWN).to_owned());
-        Some(plain::manifest(id.name(), &config, sums))
+        Some(plain::manifest(id.name(), &config, recorded.all()))
     }
 
     /// What the cache holds that can be used here, in order. Models of other programs, which have no manifest of ours and were never
@@ -383,6 +380,19 @@ fn refs(folder: &Path) -> Vec<(String, String)> {
             Some((name, commit.trim().to_owned()))
         })
         .collect()
+}
+
+/// Files that a model without a manifest lacks.
+fn missing_plain(snapshot: &Path) -> Vec<String> {
+    let has = |name: &str| snapshot.join(name).is_file();
+    let config = fs::read(snapshot.join(PLAIN[0])).unwrap_or_default();
+    let mut names = plain::names(&config, has);
+    if names.iter().any(|name| name == SHARDED) {
+        let index = fs::read(snapshot.join(SHARDED)).unwrap_or_default();
+        names.extend(decoder::shards(&index).unwrap_or_default());
+    }
+    names.retain(|name| !has(name));
+    names
 }
 
 fn missing(snapshot: &Path, manifest: &Manifest) -> Vec<String> {

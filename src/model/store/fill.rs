@@ -138,9 +138,14 @@ impl<'a> Fill<'a> {
         fs::rename(&from, &to).map_err(|e| unwritable(&to, &e))
     }
 
+    /// Where a file of this version is, once it is linked.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.cache.snapshot(self.id, self.commit).join(name)
+    }
+
     /// Makes the content a file of this version.
     pub fn link(&self, name: &str, key: &str) -> Result<()> {
-        let path = self.cache.snapshot(self.id, self.commit).join(name);
+        let path = self.place(name);
         let target = Path::new("..").join("..").join("blobs").join(key);
         if fs::read_link(&path).is_ok_and(|link| link == target) {
             return Ok(());
