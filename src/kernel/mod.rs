@@ -20,4 +20,4 @@ pub use decoder::{
 };
 pub use float::{add_layer_norm, dense, embed, exp, gelu, sigmoid, softmax};
 pub use int8::{Int8Linear, Isa};
-pub use product::{Bf16, Weight, product};
+pub use product::{Bf16, Blocks, Weights, product};

@@ -12,7 +12,7 @@ use candle_core::quantized::{GgmlDType, QTensor, ggml_file};
 
 use super::tensors::Matrix;
 use crate::error::{Error, Result};
-use crate::kernel::Bf16;
+use crate::kernel::{Bf16, Blocks};
 
 /// Values that a file may have, and tensors: the index of more would be no model's.
 const MOST_VALUES: u64 = 4096;
@@ -283,6 +283,9 @@ impl<'a> Gguf<'a> {
         Ok(match info.kind {
             GgmlDType::BF16 => Matrix::Bf16(halves(info.data).map(Bf16).collect()),
             GgmlDType::F32 | GgmlDType::F16 => Matrix::Float(info.floats()?),
+            GgmlDType::Q4_0 => Matrix::Blocks(Blocks::Q4_0, info.data.to_vec()),
+            GgmlDType::Q4_1 => Matrix::Blocks(Blocks::Q4_1, info.data.to_vec()),
+            GgmlDType::Q8_0 => Matrix::Blocks(Blocks::Q8_0, info.data.to_vec()),
             _ => Matrix::Quantised(info.quantised()?),
         })
     }

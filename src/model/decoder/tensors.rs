@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::gguf::Gguf;
 use crate::error::{Error, Result};
-use crate::kernel::{self, Bf16, Weight};
+use crate::kernel::{self, Bf16, Blocks, Weights as Spread};
 use crate::model::weights::Weights;
 
 /// A matrix `[outputs][inputs]` in the type that it is stored in.
@@ -17,7 +17,9 @@ pub enum Matrix {
     Float(Vec<f32>),
     /// 16 bits.
     Bf16(Vec<Bf16>),
-    /// Blocks of few bits with scales of their own.
+    /// Blocks that our own products take.
+    Blocks(Blocks, Vec<u8>),
+    /// Any others: candle's products take them.
     Quantised(QTensor),
 }
 
@@ -138,31 +140,29 @@ fn holder<'f, 'a>(files: &'f [Weights<'a>], name: &str) -> &'f Weights<'a> {
         .unwrap_or(&files[0])
 }
 
+impl Matrix {
+    /// The weights as our own products take them, or else candle's.
+    fn spread(&self) -> std::result::Result<Spread<'_>, &QTensor> {
+        match self {
+            Self::Float(weights) => Ok(Spread::Float(weights)),
+            Self::Bf16(weights) => Ok(Spread::Bf16(weights)),
+            Self::Blocks(kind, bytes) => Ok(Spread::Blocks(*kind, bytes)),
+            Self::Quantised(tensor) => Err(tensor),
+        }
+    }
+}
+
 /// `x · Wᵀ + b`, where a row's result does not depend on what rows stand beside it.
 pub struct Linear {
-    weight: Stored,
+    weight: Matrix,
     bias: Option<Vec<f32>>,
     inputs: usize,
     outputs: usize,
 }
 
-enum Stored {
-    Float(Vec<f32>),
-    Bf16(Vec<Bf16>),
-    Quantised { weight: QTensor, rows: Rows },
-}
-
 impl Linear {
     /// A layer from its weights `[outputs][inputs]`.
     pub fn new(weight: Matrix, bias: Option<Vec<f32>>, inputs: usize, outputs: usize) -> Self {
-        let weight = match weight {
-            Matrix::Float(values) => Stored::Float(values),
-            Matrix::Bf16(values) => Stored::Bf16(values),
-            Matrix::Quantised(weight) => Stored::Quantised {
-                rows: Rows::of(weight.dtype()),
-                weight,
-            },
-        };
         Self {
             weight,
             bias,
@@ -176,22 +176,9 @@ impl Linear {
     /// # Errors
     /// [`Error::Model`] when the device fails.
     pub fn forward(&self, x: &[f32]) -> Result<Vec<f32>> {
-        let mut y = match &self.weight {
-            Stored::Float(weight) => kernel::product(x, weight, self.inputs),
-            Stored::Bf16(weight) => kernel::product(x, weight, self.inputs),
-            Stored::Quantised { weight, rows } => {
-                let mut y = Vec::with_capacity(x.len() / self.inputs * self.outputs);
-                for x in x.chunks(rows.most.saturating_mul(self.inputs)) {
-                    let count = x.len() / self.inputs;
-                    let filled = count.max(rows.least).next_multiple_of(rows.multiple);
-                    let mut x = x.to_vec();
-                    x.resize(filled * self.inputs, 0.0);
-                    let x = Tensor::from_vec(x, (filled, self.inputs), &Device::Cpu)?;
-                    let result = x.apply_op1_no_bwd(weight)?.narrow(0, 0, count)?;
-                    y.extend(result.flatten_all()?.to_vec1::<f32>()?);
-                }
-                y
-            }
+        let mut y = match self.weight.spread() {
+            Ok(weight) => kernel::product(x, weight, self.inputs),
+            Err(tensor) => self.blockwise(x, tensor)?,
         };
         if let Some(bias) = &self.bias {
             for row in y.chunks_exact_mut(self.outputs) {
@@ -199,6 +186,22 @@ impl Linear {
                     *y += b;
                 }
             }
+        }
+        Ok(y)
+    }
+
+    /// The same with blocks that are candle's.
+    fn blockwise(&self, x: &[f32], weight: &QTensor) -> Result<Vec<f32>> {
+        let rows = Rows::of(weight.dtype());
+        let mut y = Vec::with_capacity(x.len() / self.inputs * self.outputs);
+        for x in x.chunks(rows.most.saturating_mul(self.inputs)) {
+            let count = x.len() / self.inputs;
+            let filled = count.max(rows.least).next_multiple_of(rows.multiple);
+            let mut x = x.to_vec();
+            x.resize(filled * self.inputs, 0.0);
+            let x = Tensor::from_vec(x, (filled, self.inputs), &Device::Cpu)?;
+            let result = x.apply_op1_no_bwd(weight)?.narrow(0, 0, count)?;
+            y.extend(result.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(y)
     }
@@ -214,22 +217,19 @@ impl Linear {
                 self.outputs
             )));
         }
-        let row = |id: &u32| *id as usize * self.inputs..(*id as usize + 1) * self.inputs;
-        Ok(match &self.weight {
-            Stored::Float(weight) => ids
-                .iter()
-                .flat_map(|id| &weight[row(id)])
-                .copied()
-                .collect(),
-            Stored::Bf16(weight) => {
-                let values = ids.iter().flat_map(|id| &weight[row(id)]);
-                values.map(|v| v.value()).collect()
-            }
-            Stored::Quantised { weight, .. } => {
+        let weight = match self.weight.spread() {
+            Ok(weight) => weight,
+            Err(tensor) => {
                 let ids = Tensor::new(ids, &Device::Cpu)?;
-                weight.embedding(&ids)?.flatten_all()?.to_vec1()?
+                return Ok(tensor.embedding(&ids)?.flatten_all()?.to_vec1()?);
             }
-        })
+        };
+        let mut room = Vec::new();
+        let mut rows = Vec::with_capacity(ids.len() * self.inputs);
+        for id in ids {
+            rows.extend(weight.rows(*id as usize, 1, self.inputs, &mut room));
+        }
+        Ok(rows)
     }
 }
 

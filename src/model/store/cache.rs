@@ -85,7 +85,7 @@ impl Cache {
             let whole = |manifest| missing(&snapshot, &manifest).is_empty();
             match snapshot.join(MANIFEST).is_file() {
                 true => read_manifest(&snapshot).map_or(true, whole),
-                false => missing_plain(&snapshot).is_empty(),
+                false => self.missing_plain(id, &commit).is_empty(),
             }
         })
     }
@@ -144,7 +144,7 @@ impl Cache {
     /// Opens a model without a manifest, which another program may have fetched.
     fn open_plain(&self, id: &Id, commit: &str) -> Result<Files> {
         let snapshot = self.snapshot(id, commit);
-        let missing = missing_plain(&snapshot);
+        let missing = self.missing_plain(id, commit);
         if missing.iter().any(|name| name == PLAIN[0]) {
             return Err(self.absent(id));
         }
@@ -172,6 +172,25 @@ impl Cache {
             first.write(&self.record(id, commit)).ok();
         }
         Ok(files)
+    }
+
+    /// Files that a model without a manifest lacks: of those that its configuration asks for, and those that it had on first use.
+    fn missing_plain(&self, id: &Id, commit: &str) -> Vec<String> {
+        let snapshot = self.snapshot(id, commit);
+        let has = |name: &str| snapshot.join(name).is_file();
+        let config = fs::read(snapshot.join(PLAIN[0])).unwrap_or_default();
+        let mut names = plain::names(&config, has);
+        if names.iter().any(|name| name == SHARDED) {
+            let index = fs::read(snapshot.join(SHARDED)).unwrap_or_default();
+            names.extend(decoder::shards(&index).unwrap_or_default());
+        }
+        if let Ok(Some(recorded)) = Checksums::read(&self.record(id, commit)) {
+            names.extend(recorded.all().keys().cloned());
+        }
+        names.retain(|name| !has(name));
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// What a model without a manifest says of itself, with the checksums of its first use; `None` unless it was used here.
@@ -380,19 +399,6 @@ fn refs(folder: &Path) -> Vec<(String, String)> {
             Some((name, commit.trim().to_owned()))
         })
         .collect()
-}
-
-/// Files that a model without a manifest lacks.
-fn missing_plain(snapshot: &Path) -> Vec<String> {
-    let has = |name: &str| snapshot.join(name).is_file();
-    let config = fs::read(snapshot.join(PLAIN[0])).unwrap_or_default();
-    let mut names = plain::names(&config, has);
-    if names.iter().any(|name| name == SHARDED) {
-        let index = fs::read(snapshot.join(SHARDED)).unwrap_or_default();
-        names.extend(decoder::shards(&index).unwrap_or_default());
-    }
-    names.retain(|name| !has(name));
-    names
 }
 
 fn missing(snapshot: &Path, manifest: &Manifest) -> Vec<String> {
