@@ -1,6 +1,6 @@
 //! `manifest.toml`: what a model folder holds and how its input is built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -441,7 +441,11 @@ impl Manifest {
                 self.temperature
             ));
         }
+        let mut names = BTreeSet::new();
         for (name, sum) in self.files() {
+            if !names.insert(name) {
+                return fail(format!("`{name}` is named twice"));
+            }
             let odd = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
             if name.is_empty() || name.contains(odd) || name.starts_with('.') || name == FILE {
                 return fail(format!(

@@ -119,7 +119,7 @@ impl<'a> Bytes<'a> {
                 let start = self.0;
                 match size_of_kind(kind) {
                     Some(size) => {
-                        let bytes = count.checked_mul(size).unwrap_or(usize::MAX);
+                        let bytes = count.saturating_mul(size);
                         self.take(bytes)?;
                     }
                     // Each takes bytes, so that a wrong count ends where the file does.
