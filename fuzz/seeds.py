@@ -31,6 +31,32 @@ def reading(name, shape, content, keep=False):
     seed("reading", f"{shape.replace('.', '-')}-{name}", letter.encode() + content)
 
 
+def gguf():
+    """A decoder of one layer and two words, all zeros: what a file of it has to say."""
+    text = lambda s: struct.pack("<Q", len(s)) + s.encode()  # noqa: E731
+    values = {"general.architecture": (8, text("llama")), "llama.attention.layer_norm_rms_epsilon": (6, struct.pack("<f", 1e-5))}
+    for key, n in dict(context_length=600, embedding_length=4, block_count=1, feed_forward_length=4).items():
+        values["llama." + key] = (4, struct.pack("<I", n))
+    for key, n in {"head_count": 2, "head_count_kv": 1}.items():
+        values["llama.attention." + key] = (4, struct.pack("<I", n))
+    words = lambda *w: struct.pack("<IQ", 8, len(w)) + b"".join(map(text, w))  # noqa: E731
+    values["tokenizer.ggml.model"] = (8, text("gpt2"))
+    values["tokenizer.ggml.pre"] = (8, text("gpt-2"))
+    values["tokenizer.ggml.tokens"] = (9, words("Y", "N", "M", "U"))
+    values["tokenizer.ggml.merges"] = (9, words())
+    values["tokenizer.chat_template"] = (8, text("{{ messages[0].content }}"))
+    shapes = {"token_embd": (4, 4), "output_norm": (4,)}
+    layer = dict(attn_norm=(4,), attn_q=(4, 4), attn_k=(4, 2), attn_v=(4, 2), attn_output=(4, 4), ffn_norm=(4,), ffn_gate=(4, 4), ffn_up=(4, 4), ffn_down=(4, 4))
+    shapes |= {f"blk.0.{name}": shape for name, shape in layer.items()}
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), len(values))
+    out += b"".join(text(key) + struct.pack("<I", kind) + value for key, (kind, value) in values.items())
+    offset = 0
+    for name, shape in shapes.items():
+        out += text(name + ".weight") + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, offset)
+        offset += -(-4 * shape[0] * (shape[1] if len(shape) > 1 else 1) // 32) * 32
+    return out + bytes(-len(out) % 32 + offset)
+
+
 def main():
     line = '{"id":"a1","title":"River talks","text":"The envoys met twice on Monday and fixed no date.","desk":7,"tags":["x",null]}\n'
     other = '{"url":"u","headline":"Two \\u00e9\\ud83d\\ude00","articleBody":"<p>They said no.</p>","claim":"A treaty was signed.","published":"2026-11-20"}\n'
@@ -79,6 +105,15 @@ def main():
     small = json.dumps({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
     seed("model", "weights", b"w" + struct.pack("<Q", len(small)) + small + bytes(8))
     seed("model", "tokenizer", b"t" + file("fixtures/tiny_bert/tokenizer.json"))
+    decoder = "fixtures/decoders/llama"
+    weights = file(f"{decoder}/model.safetensors")
+    (length,) = struct.unpack("<Q", weights[:8])
+    seed("decoder", "header", b"h" + weights[8 : 8 + length])
+    seed("decoder", "config", b"c" + file(f"{decoder}/config.json"))
+    seed("decoder", "template", "j" + json.loads(file(f"{decoder}/tokenizer_config.json"))["chat_template"])
+    index = {"weight_map": {name: "a.safetensors" for name in json.loads(weights[8 : 8 + length]) if name != "__metadata__"}}
+    seed("decoder", "index", "i" + json.dumps(index))
+    seed("decoder", "gguf", b"g" + gguf())
     seed("model", "config", b"c" + file("fixtures/tiny_bert/config.json"))
 
     answer = {

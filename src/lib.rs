@@ -24,6 +24,7 @@
 pub mod article;
 pub mod batch;
 pub mod bench;
+pub mod decode;
 pub mod error;
 pub mod eval;
 pub mod kernel;

@@ -304,7 +304,11 @@ impl Tokens {
     pub fn pair(&self, claim: &Claim, model: &Model) -> Pair {
         match model.layout() {
             Layout::Windows => self.in_windows(claim, model),
-            Layout::Pieces { nli, .. } => self.in_pieces(claim, model, nli),
+            Layout::Pieces {
+                text_first,
+                sentences,
+                ..
+            } => self.in_pieces(claim, model, text_first, sentences),
         }
     }
 

@@ -49,5 +49,5 @@ macro_rules! replayed {
 }
 
 replayed!(
-    reading, cleaning, sentences, manifest, model, records, journal
+    reading, cleaning, sentences, manifest, model, decoder, records, journal
 );

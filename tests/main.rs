@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod architecture;
+mod asked;
 mod bench;
 mod cli;
+mod decoders;
 mod eval;
 mod families;
 #[cfg(feature = "parquet")]

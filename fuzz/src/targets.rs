@@ -1,6 +1,7 @@
 //! What bytes from outside are given to, one function each: none may panic, hang or take more memory than it should, and what each
 //! promises of its answer is checked.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,7 +9,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 use tidings::article::read::{ReadOptions, Reader, Source};
 use tidings::article::{CleanOptions, Content, Raw, sentences as split};
-use tidings::model::Manifest;
+use tidings::model::{Manifest, Window};
 use tidings::output::{Csv, Journal, JsonLines, Labels, Page, Parquet, Sink, Table};
 use tidings::{Device, Engine, Files, Model, Record};
 
@@ -174,6 +175,67 @@ pub fn model(data: &[u8]) {
     }
 }
 
+/// A decoder of which one file is the data: a GGUF file (`g`), the description before its safetensors (`h`), its configuration (`c`), its
+/// chat template (`j`), or the index of its shards (`i`).
+pub fn decoder(data: &[u8]) {
+    macro_rules! file {
+        ($name:literal) => {
+            &include_bytes!(concat!("../../tests/fixtures/decoders/llama/", $name))[..]
+        };
+    }
+    let Some((first, bytes)) = data.split_first() else {
+        return;
+    };
+    let weights = file!("model.safetensors");
+    let whole = [
+        ("config.json", file!("config.json")),
+        ("tokenizer.json", file!("tokenizer.json")),
+        ("tokenizer_config.json", file!("tokenizer_config.json")),
+        ("model.safetensors", weights),
+    ];
+    let mut files: BTreeMap<&str, Vec<u8>> = whole.map(|(name, b)| (name, b.to_vec())).into();
+    match first {
+        b'g' => files = BTreeMap::from([("m.gguf", bytes.to_vec())]),
+        b'h' => {
+            let length = weights
+                .first_chunk::<8>()
+                .map_or(0, |n| u64::from_le_bytes(*n));
+            let tensors = weights.get(8 + length as usize..).unwrap_or_default();
+            let file = [&(bytes.len() as u64).to_le_bytes()[..], bytes, tensors].concat();
+            files.insert("model.safetensors", file);
+        }
+        b'c' => drop(files.insert("config.json", bytes.to_vec())),
+        b'j' => drop(files.insert("chat_template.jinja", bytes.to_vec())),
+        b'i' => {
+            files.remove("model.safetensors");
+            files.insert("model.safetensors.index.json", bytes.to_vec());
+            files.insert("a.safetensors", weights.to_vec());
+        }
+        _ => return,
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let opened = Files::open(&folder.path().to_string_lossy());
+    let loaded = opened.and_then(|files| Model::load(&files, Device::Cpu, Engine::Native));
+    if let Ok(model) = loaded {
+        let ids = model
+            .tokenizer()
+            .encode("The talks open <|open|> on Monday.");
+        let window = Window {
+            ids: ids.unwrap_or_default(),
+            first: 0,
+            spans: Vec::new(),
+            article: true,
+            relevance: 0.0,
+        };
+        if !window.ids.is_empty() {
+            model.read(&[&[window]], 100).ok();
+        }
+    }
+}
+
 /// The random model of the tests.
 fn tiny() -> &'static Files {
     static FILES: OnceLock<Files> = OnceLock::new();
@@ -190,6 +252,7 @@ fn tiny() -> &'static Files {
             config: file!("config.json").into(),
             tokenizer: file!("tokenizer.json").into(),
             weights: file!("model.safetensors").into(),
+            more: BTreeMap::new(),
         }
     })
 }

@@ -215,7 +215,13 @@ fn show(files: &Files) -> String {
                 manifest.weights_sha256
             ),
         ),
-        ("tokenizer", format!("sha256 {}", manifest.tokenizer_sha256)),
+        (
+            "tokenizer",
+            match &*manifest.tokenizer_sha256 {
+                "" => "in the weights' file".to_owned(),
+                sum => format!("sha256 {sum}"),
+            },
+        ),
         (
             "input",
             format!(

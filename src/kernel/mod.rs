@@ -8,10 +8,16 @@
 #![allow(unsafe_code)]
 
 mod attention;
+mod decoder;
 mod float;
 mod int8;
 pub mod peak;
+mod product;
 
 pub use attention::attention;
+pub use decoder::{
+    Heads, Pairs, Past, angles, causal_attention, rms_norm, rms_norm_rows, rotate, swiglu,
+};
 pub use float::{add_layer_norm, dense, embed, exp, gelu, sigmoid, softmax};
 pub use int8::{Int8Linear, Isa};
+pub use product::{Bf16, Blocks, Weights, product};

@@ -108,7 +108,7 @@ impl Classifier {
         let likeliest = Stance::likeliest(&article);
         let sentences = pieces.iter().filter(|(window, _)| !window.spans.is_empty());
         Reading {
-            stance: article.map(|share| share.max(LEAST).ln()),
+            stance: logarithms(article),
             evidence: sentences
                 .map(|(_, shares)| evidence(shares, likeliest))
                 .collect(),
@@ -152,8 +152,13 @@ impl Classifier {
     }
 }
 
+/// Logits whose softmax the shares are.
+pub(super) fn logarithms(shares: [f32; 4]) -> [f32; 4] {
+    shares.map(|share| share.max(LEAST).ln())
+}
+
 /// The article's shares from those of its pieces.
-fn pool(pieces: impl Iterator<Item = [f32; 4]>) -> [f32; 4] {
+pub(super) fn pool(pieces: impl Iterator<Item = [f32; 4]>) -> [f32; 4] {
     let mut found: Option<[f32; 4]> = None;
     let mut unrelated = 1f32;
     for piece in pieces {

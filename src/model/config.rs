@@ -166,27 +166,27 @@ impl Config {
 }
 
 /// A configuration that is being read.
-struct File<'a> {
+pub(super) struct File<'a> {
     name: &'a str,
-    map: Map<String, Value>,
+    pub(super) map: Map<String, Value>,
 }
 
 impl<'a> File<'a> {
-    fn parse(json: &[u8], name: &'a str) -> Result<Self> {
+    pub(super) fn parse(json: &[u8], name: &'a str) -> Result<Self> {
         match serde_json::from_slice(json) {
             Ok(map) => Ok(Self { name, map }),
             Err(e) => Err(Error::Model(format!("{name}: {e}"))),
         }
     }
 
-    fn fail<T>(&self, what: String) -> Result<T> {
+    pub(super) fn fail<T>(&self, what: String) -> Result<T> {
         Err(Error::Model(format!("{}: {what}", self.name)))
     }
 
     fn architecture(&self) -> Result<Architecture> {
         let said = self.map.get("model_type").and_then(Value::as_str);
-        let known = Architecture::ALL.map(Architecture::name);
-        match Architecture::ALL
+        let known = Architecture::ENCODERS.map(Architecture::name);
+        match Architecture::ENCODERS
             .into_iter()
             .find(|a| said == Some(a.name()))
         {
@@ -241,6 +241,10 @@ impl<'a> File<'a> {
                     ..self.bert(family)?
                 })
             }
+            Architecture::Llama
+            | Architecture::Mistral
+            | Architecture::Qwen2
+            | Architecture::Qwen3 => self.fail("it is of a decoder, not an encoder".to_owned()),
         }
     }
 
@@ -434,7 +438,7 @@ impl<'a> File<'a> {
     }
 
     /// A value that has to be this one, or missing.
-    fn only(&self, key: &str, value: &Value) -> Result<()> {
+    pub(super) fn only(&self, key: &str, value: &Value) -> Result<()> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(()),
             Some(found) if found == value => Ok(()),
@@ -448,8 +452,8 @@ impl<'a> File<'a> {
         }
     }
 
-    /// A size, which no encoder is without: 1 at least.
-    fn count(&self, key: &str) -> Result<usize> {
+    /// A size, which no model is without: 1 at least.
+    pub(super) fn count(&self, key: &str) -> Result<usize> {
         match self.map.get(key) {
             None | Some(Value::Null) => self.fail(format!("{key} is missing")),
             Some(value) => self.size(key, value, 1),
@@ -457,7 +461,7 @@ impl<'a> File<'a> {
     }
 
     /// A number of `least` or more; `usual` where it is missing.
-    fn count_or(&self, key: &str, usual: usize, least: u64) -> Result<usize> {
+    pub(super) fn count_or(&self, key: &str, usual: usize, least: u64) -> Result<usize> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(usual),
             Some(value) => self.size(key, value, least),
@@ -471,7 +475,7 @@ impl<'a> File<'a> {
         }
     }
 
-    fn float_or(&self, key: &str, usual: f64) -> Result<f64> {
+    pub(super) fn float_or(&self, key: &str, usual: f64) -> Result<f64> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(usual),
             Some(value) => match value.as_f64().filter(|v| *v >= 0.0) {
@@ -481,7 +485,7 @@ impl<'a> File<'a> {
         }
     }
 
-    fn flag_or(&self, key: &str, usual: bool) -> Result<bool> {
+    pub(super) fn flag_or(&self, key: &str, usual: bool) -> Result<bool> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(usual),
             Some(Value::Bool(flag)) => Ok(*flag),

@@ -1,10 +1,11 @@
 //! `manifest.toml`: what a model folder holds and how its input is built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use super::config::Config;
+use super::decoder;
 use crate::error::{Error, Result};
 use crate::stance::Stance;
 
@@ -32,20 +33,29 @@ pub struct Manifest {
     pub weights: String,
     /// SHA-256 of the weights, in hexadecimal.
     pub weights_sha256: String,
-    /// File name of the tokenizer (`tokenizer.json`).
+    /// File name of the tokenizer (`tokenizer.json`); empty where a GGUF file has its own.
+    #[serde(default)]
     pub tokenizer: String,
     /// SHA-256 of the tokenizer, in hexadecimal.
+    #[serde(default)]
     pub tokenizer_sha256: String,
-    /// File name of the encoder's configuration (Hugging Face's `config.json`).
+    /// File name of the configuration (Hugging Face's `config.json`); empty for a GGUF file, which says it itself.
+    #[serde(default)]
     pub config: String,
     /// SHA-256 of the configuration, in hexadecimal.
+    #[serde(default)]
     pub config_sha256: String,
+    /// Further files, each with its SHA-256: of a decoder its chat template and the shards of its weights.
+    #[serde(default)]
+    pub more: BTreeMap<String, String>,
     /// Meaning of the logits, in order.
     pub labels: Vec<Label>,
     /// The logits are divided by it before the softmax.
     pub temperature: f32,
     /// Token limits.
     pub input: Input,
+    /// What a decoder is asked, where that is not the usual question.
+    pub prompt: Option<Prompt>,
     /// A Python package that ships files of the model.
     pub package: Option<Package>,
 }
@@ -64,6 +74,18 @@ pub struct Package {
     pub members: BTreeMap<String, String>,
 }
 
+/// What a decoder is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompt {
+    /// File name of the chat template (Jinja), if it is not the tokenizer's own.
+    pub template: Option<String>,
+    /// The user's message, with `{text}` and `{claim}` once each.
+    pub question: Option<String>,
+    /// The answer that stands for each of the labels, in their order.
+    pub answers: Option<Vec<String>>,
+}
+
 /// What a model does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -74,6 +96,8 @@ pub enum Task {
     StanceClassifier,
     /// Text and claim in; whether the one entails the other out, by a sequence classifier.
     Nli,
+    /// Text and claim in; how likely each of four answers is out, by a decoder.
+    StanceDecoder,
 }
 
 /// Shapes of network that can be loaded, by the names that Hugging Face's `model_type` gives them.
@@ -92,11 +116,19 @@ pub enum Architecture {
     DebertaV2,
     /// Warner et al. 2024, arXiv 2412.13663.
     Modernbert,
+    /// Touvron et al. 2023, arXiv 2307.09288, to Llama 3.2: a decoder, as are those that follow.
+    Llama,
+    /// Jiang et al. 2023, arXiv 2310.06825.
+    Mistral,
+    /// Qwen team 2024, arXiv 2407.10671 and 2412.15115: Qwen2 and Qwen2.5.
+    Qwen2,
+    /// Qwen team 2025, arXiv 2505.09388.
+    Qwen3,
 }
 
 impl Architecture {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
+    /// Those of encoders.
+    pub const ENCODERS: [Self; 6] = [
         Self::Bert,
         Self::Roberta,
         Self::XlmRoberta,
@@ -114,6 +146,10 @@ impl Architecture {
             Self::Distilbert => "distilbert",
             Self::DebertaV2 => "deberta-v2",
             Self::Modernbert => "modernbert",
+            Self::Llama => "llama",
+            Self::Mistral => "mistral",
+            Self::Qwen2 => "qwen2",
+            Self::Qwen3 => "qwen3",
         }
     }
 }
@@ -179,6 +215,7 @@ impl Task {
             Self::Stance => "stance",
             Self::StanceClassifier => "stance-classifier",
             Self::Nli => "nli",
+            Self::StanceDecoder => "stance-decoder",
         }
     }
 
@@ -195,7 +232,9 @@ impl Task {
             labels.len() == wanted.len() && wanted.iter().all(|label| labels.contains(label))
         };
         match self {
-            Self::Stance | Self::StanceClassifier => are(&Stance::ALL.map(Label::Stance)),
+            Self::Stance | Self::StanceClassifier | Self::StanceDecoder => {
+                are(&Stance::ALL.map(Label::Stance))
+            }
             Self::Nli => {
                 are(&[Label::Entailment, Label::Neutral, Label::Contradiction])
                     || are(&[Label::Entailment, Label::NotEntailment])
@@ -229,15 +268,23 @@ impl Manifest {
     }
 
     /// What a folder of Hugging Face transformers says of itself in its `config.json`, which is `config`, where that leaves no doubt;
-    /// `sums` are the checksums of [`PLAIN`], in that order.
+    /// `sums` are its files with their checksums.
     ///
     /// # Errors
     /// [`Error::Model`] that says what is in doubt, and what to do.
-    pub fn plain(name: &str, config: &[u8], sums: [String; 3]) -> Result<Self> {
-        let [config_name, tokenizer, weights] = PLAIN.map(str::to_owned);
-        let architecture = Config::architecture(config, &config_name)?;
-        Config::expect_classifier(config, &config_name)?;
-        let read = Config::read(config, &config_name, architecture)?;
+    pub fn plain(name: &str, config: &[u8], sums: &BTreeMap<String, String>) -> Result<Self> {
+        let [config_name, tokenizer, weights] = PLAIN;
+        if let Some(architecture) = decoder::architecture(config) {
+            let context = decoder::context(config, config_name, architecture)?;
+            let files = match sums.contains_key(weights) {
+                true => [config_name, tokenizer, weights],
+                false => [config_name, tokenizer, SHARDED],
+            };
+            return Self::plain_decoder(name, architecture, context, files, sums);
+        }
+        let architecture = Config::architecture(config, config_name)?;
+        Config::expect_classifier(config, config_name)?;
+        let read = Config::read(config, config_name, architecture)?;
         let labels: Vec<Option<Label>> = read.labels.iter().map(|l| Label::parse(l)).collect();
         let labels: Option<Vec<Label>> = labels.into_iter().collect();
         let found = labels.and_then(|labels| Some((Task::of(&labels)?, labels)));
@@ -259,33 +306,80 @@ impl Manifest {
                 read.positions
             )));
         }
-        let [config_sha256, tokenizer_sha256, weights_sha256] = sums;
-        let manifest = Self {
+        let mut manifest = Self::bare(name, architecture, PLAIN, sums);
+        manifest.task = task;
+        manifest.labels = labels;
+        manifest.input = Input {
+            window,
+            claim: (window / 4).min(64),
+            title: (window / 4).min(48),
+        };
+        manifest.more.clear();
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// A decoder that reads `context` tokens, from its files, of which `named` are configuration, tokenizer and weights; all other files
+    /// belong to it as well.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when its context is too short to be asked anything.
+    pub fn plain_decoder(
+        name: &str,
+        architecture: Architecture,
+        context: usize,
+        named: [&str; 3],
+        sums: &BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let window = context.saturating_sub(ANSWER).min(USUAL_PROMPT);
+        let mut manifest = Self::bare(name, architecture, named, sums);
+        manifest.input = Input {
+            window,
+            claim: (window / 4).min(64),
+            title: (window / 4).min(48),
+        };
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// A manifest of nothing but files; its task and labels are those of a decoder.
+    fn bare(
+        name: &str,
+        architecture: Architecture,
+        named: [&str; 3],
+        sums: &BTreeMap<String, String>,
+    ) -> Self {
+        let mut more = sums.clone();
+        let [config, tokenizer, weights] = named.map(|name| {
+            let sum = more.remove(name).unwrap_or_default();
+            (name.to_owned(), sum)
+        });
+        Self {
             schema: 1,
             name: name.to_owned(),
             version: String::new(),
-            task,
+            task: Task::StanceDecoder,
             architecture,
             languages: Vec::new(),
             license: String::new(),
             base: String::new(),
-            weights,
-            weights_sha256,
-            tokenizer,
-            tokenizer_sha256,
-            config: config_name,
-            config_sha256,
-            labels,
+            weights: weights.0,
+            weights_sha256: weights.1,
+            tokenizer: tokenizer.0,
+            tokenizer_sha256: tokenizer.1,
+            config: config.0,
+            config_sha256: config.1,
+            more,
+            labels: Stance::ALL.map(Label::Stance).to_vec(),
             temperature: 1.0,
             input: Input {
-                window,
-                claim: (window / 4).min(64),
-                title: (window / 4).min(48),
+                window: 0,
+                claim: 0,
+                title: 0,
             },
+            prompt: None,
             package: None,
-        };
-        manifest.check()?;
-        Ok(manifest)
+        }
     }
 
     /// Name and the first digits of the weights' checksum, as records show it.
@@ -298,12 +392,21 @@ impl Manifest {
     }
 
     /// The files beside the manifest, each with its checksum.
-    pub fn files(&self) -> [(&str, &str); 3] {
-        [
+    pub fn files(&self) -> Vec<(&str, &str)> {
+        let named = [
             (&self.config, &self.config_sha256),
             (&self.tokenizer, &self.tokenizer_sha256),
             (&self.weights, &self.weights_sha256),
-        ]
+        ];
+        let held_elsewhere = |name: &String| name.is_empty() && self.is_gguf();
+        let named = named.into_iter().filter(|(name, _)| !held_elsewhere(name));
+        let files = named.chain(&self.more);
+        files.map(|(name, sum)| (&**name, &**sum)).collect()
+    }
+
+    /// Whether the weights are a GGUF file, which may hold configuration and tokenizer.
+    pub fn is_gguf(&self) -> bool {
+        self.task == Task::StanceDecoder && self.weights.ends_with(".gguf")
     }
 
     fn check(&self) -> Result<()> {
@@ -330,13 +433,26 @@ impl Manifest {
                 self.architecture.name()
             ));
         }
+        let decoder = !Architecture::ENCODERS.contains(&self.architecture);
+        if decoder != (self.task == Task::StanceDecoder) {
+            return fail(format!(
+                "the architecture {} is not of the task {}: decoders (llama, mistral, qwen2, qwen3) are of stance-decoder, encoders of the others",
+                self.architecture.name(),
+                self.task.name()
+            ));
+        }
+        self.check_prompt()?;
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
             return fail(format!(
                 "temperature is {}; it must be above 0",
                 self.temperature
             ));
         }
+        let mut names = BTreeSet::new();
         for (name, sum) in self.files() {
+            if !names.insert(name) {
+                return fail(format!("`{name}` is named twice"));
+            }
             let odd = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
             if name.is_empty() || name.contains(odd) || name.starts_with('.') || name == FILE {
                 return fail(format!(
@@ -369,6 +485,33 @@ impl Manifest {
             ));
         }
         Ok(())
+    }
+
+    fn check_prompt(&self) -> Result<()> {
+        let fail = |what: &str| Err(Error::Model(format!("manifest.toml: prompt: {what}")));
+        let Some(prompt) = &self.prompt else {
+            return Ok(());
+        };
+        if self.task != Task::StanceDecoder {
+            return fail("only a decoder is asked something");
+        }
+        let template = prompt.template.as_ref();
+        if template.is_some_and(|name| !self.more.contains_key(name)) {
+            return fail("the template is not among the files of the table `more`");
+        }
+        if let Some(question) = &prompt.question
+            && ["{text}", "{claim}"]
+                .iter()
+                .any(|part| question.matches(part).count() != 1)
+        {
+            return fail("the question names {text} and {claim}, once each");
+        }
+        match &prompt.answers {
+            Some(answers) if answers.len() != self.labels.len() => {
+                fail("answers are one for each label, in their order")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_package(&self, package: &Package) -> Result<()> {
@@ -411,12 +554,20 @@ const USUAL_WINDOW: usize = 512;
 
 /// Fewer tokens have no room for a claim, a title and a sentence, where no manifest says how many each may have.
 const LEAST_WINDOW: usize = 32;
+/// The same of a decoder, with the question; it is asked about an article in as few windows as its context allows, and attention's cost grows
+/// with a window's square.
+const USUAL_PROMPT: usize = 2048;
+/// Tokens of its context that a decoder keeps for an answer.
+const ANSWER: usize = 16;
 
 /// The memory of attention is square in a window: of 12 heads over so many tokens it is 0.8 GB.
 const MOST_WINDOW: usize = 4096;
 
 /// Names of configuration, tokenizer and weights where no manifest names them: Hugging Face's own.
 pub const PLAIN: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+
+/// In place of the weights where they are in shards: which tensor is in which.
+pub const SHARDED: &str = "model.safetensors.index.json";
 
 /// Name of the manifest itself.
 pub const FILE: &str = "manifest.toml";

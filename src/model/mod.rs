@@ -3,6 +3,7 @@
 //! [`Model::load`] takes a model's [`Files`], a [`Device`] and an [`Engine`]: a device enters by that seam, an architecture by a
 //! file of its own that implements [`Encoder`].
 
+pub mod decoder;
 pub mod manifest;
 pub mod store;
 
@@ -28,6 +29,7 @@ pub use self::tokenizer::Tokenizer;
 use self::alone::Alone;
 use self::classifier::Classifier;
 use self::config::{Config, Family};
+use self::decoder::Answers;
 use self::head::{Head, Pool};
 use self::manifest::{Label, Task};
 use self::weights::{Matrix, Weights};
@@ -124,6 +126,8 @@ enum Network {
         head: Classifier,
         width: usize,
     },
+    /// A decoder that is asked for one of four answers after each window.
+    Decoder(Box<Answers>),
     Fake,
 }
 
@@ -134,10 +138,14 @@ pub enum Layout {
     Windows,
     /// In pieces that are read by themselves, each beside the claim.
     Pieces {
-        /// Whether an NLI head reads them: the text stands before the claim, and what they share splits *neutral*.
+        /// Whether the text stands before the claim.
+        text_first: bool,
+        /// Whether an NLI head reads them, whose *neutral* is split by what text and claim share.
         nli: bool,
         /// Whether each piece is followed by the same with the claim denied.
         denied: bool,
+        /// Whether each sentence is a piece too.
+        sentences: bool,
     },
 }
 
@@ -158,6 +166,20 @@ impl Model {
             });
         }
         let (Device::Auto | Device::Cpu) = device;
+        if manifest.task == Task::StanceDecoder {
+            if engine == Engine::Reference {
+                return Err(Error::Usage(format!(
+                    "there is no reference engine for `{}`, a decoder",
+                    manifest.name
+                )));
+            }
+            let (answers, tokenizer) = Answers::load(files)?;
+            return Ok(Self {
+                manifest,
+                tokenizer,
+                network: Network::Decoder(Box::new(answers)),
+            });
+        }
         let config = Config::read(&files.config, &manifest.config, manifest.architecture)?;
         let fail = |what: String| Err(Error::Model(format!("{}: {what}", manifest.config)));
         if config.longest() < manifest.input.window {
@@ -198,6 +220,8 @@ impl Model {
                     encoder: encoder(&weights, &config, &manifest, engine)?,
                 }
             }
+            // Loaded above.
+            Task::StanceDecoder => return fail("a decoder is no encoder".to_owned()),
         };
         weights.finish(idle(manifest.task))?;
         Ok(Self {
@@ -216,7 +240,7 @@ impl Model {
     pub fn shape(&self) -> Option<Shape> {
         match self.network {
             Network::Stance { shape, .. } => Some(shape),
-            Network::Classifier { .. } | Network::Fake => None,
+            Network::Classifier { .. } | Network::Decoder(_) | Network::Fake => None,
         }
     }
 
@@ -225,8 +249,16 @@ impl Model {
         match &self.network {
             Network::Stance { .. } | Network::Fake => Layout::Windows,
             Network::Classifier { head, .. } => Layout::Pieces {
+                text_first: self.manifest.task == Task::Nli,
                 nli: self.manifest.task == Task::Nli,
                 denied: head.questions() > 1,
+                sentences: true,
+            },
+            Network::Decoder(answers) => Layout::Pieces {
+                text_first: answers.text_first,
+                nli: false,
+                denied: false,
+                sentences: false,
             },
         }
     }
@@ -320,6 +352,7 @@ impl Model {
                     })
                     .collect())
             }
+            Network::Decoder(answers) => answers.read(articles, tokens),
             Network::Fake => Ok(articles
                 .iter()
                 .map(|windows| self.named(fake::read(windows)))
@@ -436,7 +469,7 @@ fn encoder(
 fn idle(task: Task) -> &'static [&'static str] {
     match task {
         Task::Stance => &["pooler.", "position_ids"],
-        Task::StanceClassifier | Task::Nli => &[
+        Task::StanceClassifier | Task::Nli | Task::StanceDecoder => &[
             "pooler.",
             "position_ids",
             "lm_head.",

@@ -55,21 +55,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Model`] when it is damaged, has more words, or does not say how two texts are joined.
     pub fn new(json: &[u8], words: usize) -> Result<Self> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|e| fail(e.to_string()))?;
-        if let Some((word, id)) = inner
-            .get_vocab(true)
-            .iter()
-            .max_by_key(|(_, id)| **id)
-            .filter(|(_, id)| **id as usize >= words)
-        {
-            return Err(fail(format!(
-                "`{word}` has the id {id}, past the encoder's {words} words: it belongs to another model"
-            )));
-        }
-        inner.with_padding(None);
-        inner
-            .with_truncation(None)
-            .map_err(|e| fail(e.to_string()))?;
+        let mut inner = parse(json, words)?;
         let pair = Pair::of(&inner)?;
         inner.set_encode_special_tokens(true);
         let added = inner.get_added_tokens_decoder();
@@ -83,6 +69,40 @@ impl Tokenizer {
                 .into_iter()
                 .filter(|id| Some(*id) != unknown)
                 .collect(),
+            unknown,
+            spaced: false,
+        };
+        tokenizer.spaced = tokenizer.encode("a")? != tokenizer.encode(" a")?;
+        Ok(tokenizer)
+    }
+
+    /// Reads a `tokenizer.json` for a decoder of `words` words: that of texts, and that of what stands `around` them, which may hold
+    /// control tokens.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is damaged or has more words.
+    pub fn of_decoder(
+        json: &[u8],
+        words: usize,
+        around: impl FnOnce(&Marked) -> Result<Pair>,
+    ) -> Result<Self> {
+        let whole = parse(json, words)?;
+        // Tokens that were added to the words are orders to a decoder, whether they are called special or not: without them there are none.
+        let mut inner = tokenizers::Tokenizer::new(whole.get_model().clone());
+        inner
+            .with_normalizer(whole.get_normalizer().cloned())
+            .map_err(|e| fail(e.to_string()))?;
+        inner.with_pre_tokenizer(whole.get_pre_tokenizer().cloned());
+        let unknown = UNKNOWN.into_iter().find_map(|name| whole.token_to_id(name));
+        let special = whole.get_added_tokens_decoder();
+        let mut tokenizer = Self {
+            inner: Inner::Json(Box::new(inner)),
+            special: special
+                .keys()
+                .copied()
+                .filter(|id| Some(*id) != unknown)
+                .collect(),
+            pair: around(&Marked(whole))?,
             unknown,
             spaced: false,
         };
@@ -130,6 +150,43 @@ impl Tokenizer {
             false => Ok(None),
         }
     }
+}
+
+/// A tokenizer that knows control tokens, for what is not a text of others'.
+pub struct Marked(tokenizers::Tokenizer);
+
+impl Marked {
+    /// Token ids of `text`, and nothing besides.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the tokenizer's own rules fail on the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.0.encode_fast(text, false);
+        Ok(encoding
+            .map_err(|e| fail(e.to_string()))?
+            .get_ids()
+            .to_vec())
+    }
+}
+
+/// Reads a `tokenizer.json` for a model of `words` words, which takes texts of any length as they are.
+fn parse(json: &[u8], words: usize) -> Result<tokenizers::Tokenizer> {
+    let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|e| fail(e.to_string()))?;
+    if let Some((word, id)) = inner
+        .get_vocab(true)
+        .iter()
+        .max_by_key(|(_, id)| **id)
+        .filter(|(_, id)| **id as usize >= words)
+    {
+        return Err(fail(format!(
+            "`{word}` has the id {id}, past the model's {words} words: it belongs to another model"
+        )));
+    }
+    inner.with_padding(None);
+    inner
+        .with_truncation(None)
+        .map_err(|e| fail(e.to_string()))?;
+    Ok(inner)
 }
 
 /// Special tokens in one place at most: manifests keep room for so many.

@@ -130,6 +130,33 @@ impl<'a> Weights<'a> {
         }
     }
 
+    /// Names of all tensors.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.names().into_iter()
+    }
+
+    /// Whether there is a tensor of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    /// The bits of a tensor of exactly `shape`, flat, if they are of bfloat16.
+    ///
+    /// # Errors
+    /// As [`Weights::float`].
+    pub fn halves(&self, name: &str, shape: &[usize]) -> Result<Option<Vec<u16>>> {
+        let view = self.take(name, shape)?;
+        if view.dtype() != Dtype::BF16 {
+            return Ok(None);
+        }
+        let bits = view.data().chunks_exact(2);
+        let bits: Vec<u16> = bits.map(|b| u16::from_le_bytes([b[0], b[1]])).collect();
+        match bits.iter().any(|bits| bits & 0x7f80 == 0x7f80) {
+            true => Err(wrong(name, "it holds what is no number".to_owned())),
+            false => Ok(Some(bits)),
+        }
+    }
+
     /// A matrix of exactly `rows` by `columns`.
     ///
     /// # Errors

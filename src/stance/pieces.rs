@@ -6,8 +6,8 @@
 //! ```
 //!
 //! So every token of the article is read twice, and the claim once for each piece: what an article costs grows with its length, and
-//! no faster. A model that has to be asked the denial reads twice as much; a window that is one sentence is asked about once. A
-//! sentence longer than a window's room is cut into pieces.
+//! no faster. A model that has to be asked the denial reads twice as much; a window that is one sentence is asked about once; a decoder
+//! reads windows only. A sentence longer than a window's room is cut into pieces.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -27,14 +27,22 @@ struct Piece<'a> {
 struct Laying<'a> {
     claim: &'a Claim,
     model: &'a Model,
-    nli: bool,
+    text_first: bool,
+    alone: bool,
     room: usize,
     pair: Pair,
 }
 
 impl Tokens {
-    /// Lays the article out for `claim`: after the text for an `nli` head, before it for a head of stance.
-    pub(super) fn in_pieces(&self, claim: &Claim, model: &Model, nli: bool) -> Pair {
+    /// Lays the article out for `claim`; `text_first` says which of the two comes first, `alone` whether each sentence is asked about by
+    /// itself as well.
+    pub(super) fn in_pieces(
+        &self,
+        claim: &Claim,
+        model: &Model,
+        text_first: bool,
+        alone: bool,
+    ) -> Pair {
         let room = claim.room(model);
         let pair = Pair {
             windows: Vec::new(),
@@ -43,7 +51,8 @@ impl Tokens {
         let mut laying = Laying {
             claim,
             model,
-            nli,
+            text_first,
+            alone,
             room,
             pair,
         };
@@ -74,8 +83,11 @@ impl Tokens {
 }
 
 impl Laying<'_> {
-    /// Asks about a window, and about each of the sentences that end in it.
+    /// Asks about a window, and about each of the sentences that end in it if they are asked about alone.
     fn window(&mut self, window: Piece, ended: Vec<&Sentence>) {
+        if !self.alone {
+            return self.ask(&window, true, None);
+        }
         if let [only] = ended[..]
             && only.ids == window.ids
         {
@@ -97,13 +109,13 @@ impl Laying<'_> {
     fn ask(&mut self, piece: &Piece, article: bool, sentence: Option<&Sentence>) {
         let marks = &self.model.tokenizer().pair;
         for (question, claim) in self.claim.questions().enumerate() {
-            let (a, b) = match self.nli {
+            let (a, b) = match self.text_first {
                 true => (&piece.ids, claim),
                 false => (claim, &piece.ids),
             };
             let ids = [&marks.open[..], a, &marks.between, b, &marks.close].concat();
             let second = marks.open.len() + a.len() + marks.between.len();
-            let text: Range<usize> = match self.nli {
+            let text: Range<usize> = match self.text_first {
                 true => marks.open.len()..marks.open.len() + a.len(),
                 false => second..second + b.len(),
             };

@@ -6,7 +6,7 @@ use tidings::model::store::sha256;
 
 use super::server::{Repo, Server};
 use super::{Home, ID, home_without_server};
-use crate::families;
+use crate::{decoders, families};
 
 #[test]
 fn a_plain_model_of_the_hub_is_fetched_once_and_held_to_what_it_was() {
@@ -198,4 +198,56 @@ fn another_configuration_of_the_same_commit_changes_nothing() {
     };
     home.pull(&mut |_| ()).unwrap();
     home.shows_it();
+}
+
+#[test]
+fn a_decoder_of_the_hub_comes_with_its_template_and_its_shards() {
+    let whole = decoders::folder("llama");
+    let shards = decoders::sharded("llama", 2);
+    for (folder, requests) in [(&*whole, 5), (shards.path(), 7)] {
+        let mut repo = Repo::of_family("bert");
+        repo.files.clear();
+        for name in fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+        {
+            let bytes = fs::read(folder.join(&name)).unwrap();
+            repo.files.insert(name.into_string().unwrap(), bytes);
+        }
+        let server = Server::of(repo.clone());
+        let home = Home::new(&server);
+        let article = ["classify", "wire/lighthouse.txt", "--model"];
+        let args = [&article[..], &[ID]].concat();
+        let ran = home.run(&args);
+        let answers = families::answers(&ran);
+        let local = crate::program::run(&[&article[..], &[folder.to_str().unwrap()]].concat());
+        assert_eq!(answers, families::answers(&local));
+        assert_eq!(server.asked().len(), requests, "{:?}", server.paths());
+        for args in [&["models", "list"][..], &["models", "verify", ID], &args] {
+            assert_eq!(home.run(args).code, 0);
+        }
+        assert_eq!(server.asked().len(), requests);
+        // What came is held to, whatever file it is.
+        for name in home
+            .snapshot(&repo)
+            .read_dir()
+            .unwrap()
+            .map(|e| e.unwrap().path())
+        {
+            let bytes = fs::read(&name).unwrap();
+            fs::write(&name, [&bytes[..], b" "].concat()).unwrap();
+            let ran = home.run(&args);
+            assert!(
+                ran.refused().contains("damaged"),
+                "{}: {}",
+                name.display(),
+                ran.err
+            );
+            fs::write(&name, bytes).unwrap();
+        }
+        fs::remove_file(home.snapshot(&repo).join("tokenizer_config.json")).unwrap();
+        let ran = home.run(&["models", "pull", ID]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert_eq!(families::answers(&home.run(&args)), answers);
+    }
 }

@@ -17,13 +17,14 @@ use std::path::{Path, PathBuf};
 use hf_hub::{Cache as Layout, CacheRepo, Repo, RepoType};
 use walkdir::WalkDir;
 
-use super::checksums::{Checksums, UNKNOWN};
+use super::checksums::Checksums;
 use super::name::{Id, is_commit, is_part, is_revision};
-use super::plain::Plain;
+use super::plain::{self, Plain};
 use super::{Files, MANIFEST, read, read_manifest, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
-use crate::model::manifest::PLAIN;
+use crate::model::decoder;
+use crate::model::manifest::{PLAIN, SHARDED};
 
 /// The cache in one folder.
 #[derive(Debug, Clone)]
@@ -81,10 +82,10 @@ impl Cache {
         self.commit(id).is_some_and(|commit| {
             let snapshot = self.snapshot(id, &commit);
             // One that cannot be read is here too: opening it says what is wrong.
-            let whole = |manifest: Manifest| missing(&snapshot, names(&manifest)).is_empty();
+            let whole = |manifest| missing(&snapshot, &manifest).is_empty();
             match snapshot.join(MANIFEST).is_file() {
                 true => read_manifest(&snapshot).map_or(true, whole),
-                false => missing(&snapshot, PLAIN).is_empty(),
+                false => self.missing_plain(id, &commit).is_empty(),
             }
         })
     }
@@ -113,7 +114,7 @@ impl Cache {
         }
         let manifest = Manifest::parse(&String::from_utf8_lossy(&text))
             .map_err(|e| damaged(format!("{}: {e}", snapshot.display())))?;
-        whole(id, &snapshot, names(&manifest)).map_err(damaged)?;
+        whole(id, &missing(&snapshot, &manifest)).map_err(damaged)?;
         let files = super::from_folder(&snapshot, manifest)?;
         match recorded {
             Some(recorded) => {
@@ -137,17 +138,18 @@ impl Cache {
     /// Opens a model without a manifest, which another program may have fetched.
     fn open_plain(&self, id: &Id, commit: &str) -> Result<Files> {
         let snapshot = self.snapshot(id, commit);
-        if !snapshot.join(PLAIN[0]).is_file() {
+        let missing = self.missing_plain(id, commit);
+        if missing.iter().any(|name| name == PLAIN[0]) {
             return Err(self.absent(id));
         }
         let again = again(id);
         let damaged = |what: String| Error::Model(format!("{what}; {again}"));
-        whole(id, &snapshot, PLAIN).map_err(damaged)?;
+        whole(id, &missing).map_err(damaged)?;
         let recorded = Checksums::read(&self.record(id, commit))?;
         let found = Plain::read(&snapshot)?;
         if let Some(recorded) = &recorded {
             // Before it is believed.
-            for (name, sum) in PLAIN.iter().zip(&found.sums) {
+            for (name, sum) in &found.sums {
                 let held = recorded.hold(name, &snapshot.join(name), sum);
                 held.map_err(damaged)?;
             }
@@ -161,6 +163,25 @@ impl Cache {
         Ok(files)
     }
 
+    /// Files that a model without a manifest lacks: of those that its configuration asks for, and those that it had on first use.
+    fn missing_plain(&self, id: &Id, commit: &str) -> Vec<String> {
+        let snapshot = self.snapshot(id, commit);
+        let has = |name: &str| snapshot.join(name).is_file();
+        let config = fs::read(snapshot.join(PLAIN[0])).unwrap_or_default();
+        let mut names = plain::names(&config, has);
+        if names.iter().any(|name| name == SHARDED) {
+            let index = fs::read(snapshot.join(SHARDED)).unwrap_or_default();
+            names.extend(decoder::shards(&index).unwrap_or_default());
+        }
+        if let Ok(Some(recorded)) = Checksums::read(&self.record(id, commit)) {
+            names.extend(recorded.all().keys().cloned());
+        }
+        names.retain(|name| !has(name));
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// What a model without a manifest says of itself, with the checksums of its first use; `None` unless it was used here.
     fn plain_manifest(&self, id: &Id, commit: &str) -> Option<Result<Manifest>> {
         let config = read(&self.snapshot(id, commit).join(PLAIN[0])).ok()?;
@@ -168,8 +189,7 @@ impl Cache {
             Ok(recorded) => recorded?,
             Err(e) => return Some(Err(e)),
         };
-        let sums = PLAIN.map(|name| recorded.of_file(name).unwrap_or(UNKNOWN).to_owned());
-        Some(Manifest::plain(id.name(), &config, sums))
+        Some(Manifest::plain(id.name(), &config, recorded.all()))
     }
 
     /// What the cache holds that can be used here, in order. Models of other programs, which have no manifest of ours and were never
@@ -199,8 +219,9 @@ impl Cache {
                         None => continue,
                     },
                 };
-                let all = manifest.iter().flat_map(names).chain([MANIFEST]);
-                let sizes = all.filter_map(|name| fs::metadata(snapshot.join(name)).ok());
+                let names = manifest.iter().flat_map(Manifest::files);
+                let names = names.map(|(name, _)| name).chain([MANIFEST]);
+                let sizes = names.filter_map(|name| fs::metadata(snapshot.join(name)).ok());
                 let at = |(_, to): &&(String, String)| *to == commit;
                 found.push(Cached {
                     repo: repo.clone(),
@@ -208,8 +229,7 @@ impl Cache {
                     bytes: sizes.map(|file| file.len()).sum(),
                     missing: manifest
                         .iter()
-                        .flat_map(|manifest| missing(&snapshot, names(manifest)))
-                        .map(str::to_owned)
+                        .flat_map(|manifest| missing(&snapshot, manifest))
                         .collect(),
                     manifest,
                     commit,
@@ -370,22 +390,18 @@ fn refs(folder: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The files that a manifest names.
-fn names(manifest: &Manifest) -> [&str; 3] {
-    manifest.files().map(|(name, _)| name)
-}
-
-/// Those of the files called `names` that a version has not got.
-fn missing<'a>(snapshot: &Path, names: [&'a str; 3]) -> Vec<&'a str> {
-    let names = names.into_iter();
+/// Files that the manifest names and the version has not got.
+fn missing(snapshot: &Path, manifest: &Manifest) -> Vec<String> {
+    let names = manifest.files().into_iter().map(|(name, _)| name);
     names
         .filter(|name| !snapshot.join(name).is_file())
+        .map(str::to_owned)
         .collect()
 }
 
-/// That it has all of them, or what it lacks.
-fn whole(id: &Id, snapshot: &Path, names: [&str; 3]) -> std::result::Result<(), String> {
-    match missing(snapshot, names).as_slice() {
+/// That nothing is missing, or what is.
+fn whole(id: &Id, missing: &[String]) -> std::result::Result<(), String> {
+    match missing {
         [] => Ok(()),
         some => Err(format!(
             "`{id}` is not whole in the cache, {} is missing",

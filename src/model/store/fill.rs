@@ -170,10 +170,15 @@ impl<'a> Fill<'a> {
         fs::rename(partial, &blob).map_err(|e| unwritable(&blob, &e))
     }
 
+    /// Where a file of this version is, once it is linked.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.cache.snapshot(self.id, self.commit).join(name)
+    }
+
     /// Makes the content of this checksum a file of this version.
     pub fn link(&self, name: &str, sum: &str) -> Result<()> {
         let blob = self.blob(sum)?;
-        let path = self.cache.snapshot(self.id, self.commit).join(name);
+        let path = self.place(name);
         let below = Path::new("..").join("..").join("blobs");
         let target = below.join(sum.to_ascii_lowercase());
         if fs::read_link(&path).is_ok_and(|link| link == target) {

@@ -6,7 +6,7 @@
 //! downloads are not used, because they send the token wherever a redirect leads, wait for ever, and append to a broken file without
 //! looking whether the server goes on from there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Display;
 use std::fs;
 use std::time::Duration;
@@ -21,7 +21,8 @@ use super::name::{Id, is_commit};
 use super::{Event, MANIFEST, Pulled, Settings, is_sha256, plain, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
-use crate::model::manifest::PLAIN;
+use crate::model::decoder;
+use crate::model::manifest::{PLAIN, SHARDED};
 
 /// Most bytes of the list of a model's files.
 const LIST: u64 = 16 << 20;
@@ -190,23 +191,48 @@ impl Fetch<'_> {
         watch: &mut dyn FnMut(Event<'_>),
     ) -> Result<()> {
         let fail = |what: &dyn Display| Error::Model(format!("`{}`: {what}", self.id));
-        if let Some(what) = plain::lacking(|name| files.contains_key(name)) {
+        let has = |name: &str| files.contains_key(name);
+        let [config, ..] = PLAIN;
+        let json = match has(config) {
+            // Its weights may have another name, if it is a decoder.
+            true if has(PLAIN[2]) || !has(SHARDED) => None,
+            true => Some(self.short(&fill, config, watch)?),
+            false => None,
+        };
+        if let Some(what) = plain::lacking(json.as_deref().unwrap_or_default(), has) {
             return Err(fail(&what));
         }
-        let [config, ..] = PLAIN;
-        let json = self.short(&fill, config, watch)?;
-        let manifest = |sums| Manifest::plain(self.id.name(), &json, sums).map_err(|e| fail(&e));
-        manifest(PLAIN.map(|_| UNKNOWN.to_owned()))?;
+        let json = match json {
+            Some(json) => json,
+            None => self.short(&fill, config, watch)?,
+        };
+        let names = plain::names(&json, has);
+        let manifest = |sums: &BTreeMap<String, String>| {
+            Manifest::plain(self.id.name(), &json, sums).map_err(|e| fail(&e))
+        };
+        let unknown = names.iter().map(|name| (name.clone(), UNKNOWN.to_owned()));
+        manifest(&unknown.collect())?;
+        let sum = sha256(&json);
         fill.plain(config, &json)?;
         watch(Event::Checked);
         let recorded = fill.recorded()?.unwrap_or_default();
-        let mut rest = |name: &str| {
-            let sum = recorded.of_file(name);
-            let sum = sum.map(|sum| (sum, "on first use it was"));
-            self.file(&fill, files[name], sum, watch)
-        };
-        let sums = [sha256(&json), rest(PLAIN[1])?, rest(PLAIN[2])?];
-        fill.finish(&manifest(sums)?, None)
+        let mut sums = BTreeMap::from([(config.to_owned(), sum)]);
+        let mut rest: VecDeque<String> = names.into_iter().filter(|name| name != config).collect();
+        while let Some(name) = rest.pop_front() {
+            let Some(file) = files.get(&*name) else {
+                return Err(fail(&format!("it lacks {name}, which {SHARDED} names")));
+            };
+            let known = recorded
+                .of_file(&name)
+                .map(|sum| (sum, "on first use it was"));
+            let found = self.file(&fill, file, known, watch)?;
+            if name == SHARDED {
+                let index = super::read(&fill.place(&name))?;
+                rest.extend(decoder::shards(&index).map_err(|e| fail(&e))?);
+            }
+            sums.insert(name, found);
+        }
+        fill.finish(&manifest(&sums)?, None)
     }
 
     /// A short file.

@@ -27,6 +27,7 @@ pub mod package;
 mod way;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -55,8 +56,10 @@ pub struct Files {
     pub config: Cow<'static, [u8]>,
     /// `tokenizer.json`.
     pub tokenizer: Cow<'static, [u8]>,
-    /// Weights, safetensors.
+    /// Weights, safetensors; of a decoder perhaps GGUF, or the index of shards.
     pub weights: Cow<'static, [u8]>,
+    /// What else the manifest names.
+    pub more: BTreeMap<String, Vec<u8>>,
 }
 
 /// What happens while a model is fetched, for whoever watches.
@@ -131,6 +134,19 @@ impl Files {
         }
     }
 
+    /// The files of a manifest, by name; one that is not there is empty.
+    fn of(folder: &Path, manifest: Manifest, mut files: BTreeMap<String, Vec<u8>>) -> Self {
+        let mut bytes = |name: &str| Cow::Owned(files.remove(name).unwrap_or_default());
+        Self {
+            folder: Some(folder.to_owned()),
+            config: bytes(&manifest.config),
+            tokenizer: bytes(&manifest.tokenizer),
+            weights: bytes(&manifest.weights),
+            more: files,
+            manifest,
+        }
+    }
+
     /// Compares the checksums with the manifest's.
     ///
     /// # Errors
@@ -161,13 +177,16 @@ impl Files {
     }
 
     /// The files by name, in the order of [`Manifest::files`].
-    fn named(&self) -> [(&str, &[u8]); 3] {
+    fn named(&self) -> Vec<(&str, &[u8])> {
         let manifest = &self.manifest;
-        [
-            (&manifest.config, &*self.config),
-            (&manifest.tokenizer, &*self.tokenizer),
-            (&manifest.weights, &*self.weights),
-        ]
+        let bytes = |name: &str| match name {
+            name if name == manifest.config => &*self.config,
+            name if name == manifest.tokenizer => &*self.tokenizer,
+            name if name == manifest.weights => &*self.weights,
+            name => self.more.get(name).map_or(&[][..], |more| more),
+        };
+        let files = manifest.files().into_iter();
+        files.map(|(name, _)| (name, bytes(name))).collect()
     }
 }
 
@@ -210,6 +229,7 @@ fn embedded() -> Result<Files> {
         config: Cow::Borrowed(file!("config.json")),
         tokenizer: Cow::Borrowed(file!("tokenizer.json")),
         weights: Cow::Borrowed(file!("model.safetensors")),
+        more: BTreeMap::new(),
     })
 }
 
@@ -221,14 +241,11 @@ fn embedded() -> Result<Files> {
 }
 
 fn from_folder(folder: &Path, manifest: Manifest) -> Result<Files> {
-    let bytes = |name: &str| read(&folder.join(name)).map(Cow::Owned);
-    Ok(Files {
-        folder: Some(folder.to_owned()),
-        config: bytes(&manifest.config)?,
-        tokenizer: bytes(&manifest.tokenizer)?,
-        weights: bytes(&manifest.weights)?,
-        manifest,
-    })
+    let mut files = BTreeMap::new();
+    for (name, _) in manifest.files() {
+        files.insert(name.to_owned(), read(&folder.join(name))?);
+    }
+    Ok(Files::of(folder, manifest, files))
 }
 
 fn read_manifest(folder: &Path) -> Result<Manifest> {

@@ -1,0 +1,293 @@
+//! Batched greedy decoding over any [`Decoder`]: the prompts of several texts enter as one run of tokens, each step gives every row that
+//! is not done its next token, and rows that are done leave. A row's answer is the same alone and together.
+//!
+//! It knows no tensors. What a row has read so far is its cache, which belongs to the caller, not to the model.
+
+use crate::batch;
+use crate::error::Result;
+
+/// A language model that reads tokens from left to right.
+pub trait Decoder: Send + Sync {
+    /// What a row has read so far.
+    type Cache: Send;
+
+    /// Tokens that a row may have in all.
+    fn context(&self) -> usize;
+
+    /// The cache of a row that has read nothing.
+    fn cache(&self) -> Self::Cache;
+
+    /// Tokens that are in a cache.
+    fn length(&self, cache: &Self::Cache) -> usize;
+
+    /// Forgets all but the first `length` tokens.
+    fn truncate(&self, cache: &mut Self::Cache, length: usize);
+
+    /// Reads each row's tokens after those in its cache. For each row the logits after its last tokens, as many as it asks for,
+    /// one after the other; those of a row depend on that row alone.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model) when a row is longer than the context, a token is none, or the device fails.
+    fn forward(&self, rows: &mut [Row<'_, Self::Cache>]) -> Result<Vec<Vec<f32>>>;
+}
+
+/// A row's new tokens.
+#[derive(Debug)]
+pub struct Row<'a, C> {
+    /// The tokens, one at least.
+    pub ids: &'a [u32],
+    /// What came before them; they are in it afterwards.
+    pub cache: &'a mut C,
+    /// After how many of the last tokens the logits are asked for.
+    pub asked: usize,
+}
+
+/// When an answer is at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// Tokens that end a turn.
+    pub ends: Vec<u32>,
+    /// Tokens of an answer at most.
+    pub length: usize,
+    /// How many times in a row the same run of tokens may come; the answer ends when it comes so often, and keeps the first.
+    pub repeats: Option<usize>,
+}
+
+/// Tokens of the longest run that is looked for again and again.
+const LONGEST_RUN: usize = 32;
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// With a token that ends a turn.
+    Turn,
+    /// At its length, or where the context was full.
+    Length,
+    /// Going round in circles.
+    Repetition,
+}
+
+/// What a decoder answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its tokens, without the one that ended the turn.
+    pub ids: Vec<u32>,
+    /// Why there are no more.
+    pub ended: Ended,
+}
+
+/// The likeliest next token each time, for each of `prompts`; at most about `tokens` tokens are read at once, which changes no answer.
+///
+/// # Errors
+/// As [`Decoder::forward`].
+pub fn greedy<D: Decoder>(
+    decoder: &D,
+    prompts: &[&[u32]],
+    stop: &Stop,
+    tokens: usize,
+) -> Result<Vec<Answer>> {
+    let mut answers = Vec::with_capacity(prompts.len());
+    for range in batch::by_budget(prompts.iter().map(|prompt| prompt.len()), tokens) {
+        answers.extend(together(decoder, &prompts[range], stop)?);
+    }
+    Ok(answers)
+}
+
+/// A row that is not done.
+struct Live<C> {
+    /// Whose it is.
+    row: usize,
+    cache: C,
+    ids: Vec<u32>,
+}
+
+fn together<D: Decoder>(decoder: &D, prompts: &[&[u32]], stop: &Stop) -> Result<Vec<Answer>> {
+    let nothing = Answer {
+        ids: Vec::new(),
+        ended: Ended::Length,
+    };
+    let mut answers = vec![nothing; prompts.len()];
+    if stop.length == 0 {
+        return Ok(answers);
+    }
+    let mut live: Vec<Live<D::Cache>> = (0..prompts.len())
+        .map(|row| Live {
+            row,
+            cache: decoder.cache(),
+            ids: Vec::new(),
+        })
+        .collect();
+    while !live.is_empty() {
+        let mut rows: Vec<Row<'_, D::Cache>> = live
+            .iter_mut()
+            .map(|live| Row {
+                ids: match live.ids.len() {
+                    0 => prompts[live.row],
+                    said => &live.ids[said - 1..],
+                },
+                cache: &mut live.cache,
+                asked: 1,
+            })
+            .collect();
+        let logits = decoder.forward(&mut rows)?;
+        let mut still = Vec::with_capacity(live.len());
+        for (mut live, logits) in live.into_iter().zip(logits) {
+            let next = likeliest(&logits);
+            let ended = match stop.ends.contains(&next) {
+                true => Some(Ended::Turn),
+                false => {
+                    live.ids.push(next);
+                    ended(&mut live.ids, stop)
+                }
+            };
+            let full = decoder.length(&live.cache) >= decoder.context();
+            match ended.or(full.then_some(Ended::Length)) {
+                None => still.push(live),
+                Some(ended) => {
+                    let ids = live.ids;
+                    answers[live.row] = Answer { ids, ended };
+                }
+            }
+        }
+        live = still;
+    }
+    Ok(answers)
+}
+
+/// The token of the largest logit; of equals the first.
+fn likeliest(logits: &[f32]) -> u32 {
+    let mut best = 0;
+    for (i, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = i;
+        }
+    }
+    best as u32
+}
+
+/// Whether an answer is at its end; one that goes round in circles keeps the first round.
+fn ended(ids: &mut Vec<u32>, stop: &Stop) -> Option<Ended> {
+    if let Some(times) = stop.repeats.filter(|times| *times > 1) {
+        for run in 1..=LONGEST_RUN.min(ids.len() / times) {
+            let tail = &ids[ids.len() - run * times..];
+            if tail.chunks(run).all(|part| part == &tail[..run]) {
+                ids.truncate(ids.len() - run * (times - 1));
+                return Some(Ended::Repetition);
+            }
+        }
+    }
+    (ids.len() >= stop.length).then_some(Ended::Length)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Says the number after the last token, modulo its words; notes how many tokens each pass had.
+    #[derive(Default)]
+    struct Counter {
+        passes: Mutex<Vec<Vec<usize>>>,
+    }
+
+    const WORDS: u32 = 10;
+
+    impl Decoder for Counter {
+        type Cache = Vec<u32>;
+
+        fn context(&self) -> usize {
+            12
+        }
+
+        fn cache(&self) -> Vec<u32> {
+            Vec::new()
+        }
+
+        fn length(&self, cache: &Vec<u32>) -> usize {
+            cache.len()
+        }
+
+        fn truncate(&self, cache: &mut Vec<u32>, length: usize) {
+            cache.truncate(length);
+        }
+
+        fn forward(&self, rows: &mut [Row<'_, Vec<u32>>]) -> Result<Vec<Vec<f32>>> {
+            let lengths = rows.iter().map(|row| row.ids.len()).collect();
+            self.passes.lock().unwrap().push(lengths);
+            let logits = rows.iter_mut().map(|row| {
+                row.cache.extend(row.ids);
+                let next = (row.cache.last().unwrap() + 1) % WORDS;
+                (0..WORDS).map(|word| f32::from(word == next)).collect()
+            });
+            Ok(logits.collect())
+        }
+    }
+
+    fn stop(ends: &[u32], length: usize, repeats: Option<usize>) -> Stop {
+        Stop {
+            ends: ends.to_vec(),
+            length,
+            repeats,
+        }
+    }
+
+    #[test]
+    fn rows_enter_as_one_run_and_leave_when_they_are_done() {
+        let counter = Counter::default();
+        let prompts: [&[u32]; 3] = [&[1, 1, 6], &[2], &[4, 4]];
+        let answers = greedy(&counter, &prompts, &stop(&[8], 4, None), 100).unwrap();
+        let found: Vec<(&[u32], Ended)> = answers.iter().map(|a| (&a.ids[..], a.ended)).collect();
+        let expected: [(&[u32], Ended); 3] = [
+            (&[7], Ended::Turn),
+            (&[3, 4, 5, 6], Ended::Length),
+            (&[5, 6, 7], Ended::Turn),
+        ];
+        assert_eq!(found, expected);
+        let passes = counter.passes.lock().unwrap();
+        let expected: [&[usize]; 4] = [&[3, 1, 2], &[1, 1, 1], &[1, 1], &[1, 1]];
+        assert_eq!(*passes, expected);
+    }
+
+    #[test]
+    fn few_tokens_at_once_give_the_same_answers() {
+        let prompts: [&[u32]; 3] = [&[1, 1, 6], &[2], &[4, 4]];
+        let answers = |tokens| {
+            let stop = stop(&[8], 4, None);
+            greedy(&Counter::default(), &prompts, &stop, tokens).unwrap()
+        };
+        assert_eq!(answers(1), answers(100));
+    }
+
+    #[test]
+    fn an_answer_ends_where_the_context_is_full_or_nothing_is_asked() {
+        let answer = |length| {
+            let stop = stop(&[], length, None);
+            let answers = greedy(&Counter::default(), &[&[0; 9]], &stop, 100).unwrap();
+            answers[0].clone()
+        };
+        assert_eq!(answer(100).ids, [1, 2, 3, 4]);
+        assert_eq!(answer(100).ended, Ended::Length);
+        assert!(answer(0).ids.is_empty());
+    }
+
+    #[test]
+    fn circles_are_left_after_the_first_round() {
+        let round = |ids: &[u32], times| {
+            let mut ids = ids.to_vec();
+            let ended = ended(&mut ids, &stop(&[], 100, Some(times)));
+            (ids, ended)
+        };
+        assert_eq!(
+            round(&[5, 1, 2, 1, 2, 1, 2], 3),
+            (vec![5, 1, 2], Some(Ended::Repetition))
+        );
+        assert_eq!(
+            round(&[7, 3, 3, 3], 3),
+            (vec![7, 3], Some(Ended::Repetition))
+        );
+        assert_eq!(round(&[1, 2, 1, 2, 1], 3).1, None);
+        assert_eq!(round(&[1, 2, 3, 4], 2).1, None);
+    }
+}

@@ -1,0 +1,261 @@
+//! A decoder's weights by name, whatever file they are in: safetensors, whole or in shards, or GGUF; and products with them.
+
+use std::collections::BTreeSet;
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+use serde_json::{Map, Value};
+
+use super::gguf::Gguf;
+use crate::error::{Error, Result};
+use crate::kernel::{self, Bf16, Blocks, Weights as Spread};
+use crate::model::weights::Weights;
+
+/// A matrix `[outputs][inputs]` in the type that it is stored in.
+pub enum Matrix {
+    /// 32 bits.
+    Float(Vec<f32>),
+    /// 16 bits.
+    Bf16(Vec<Bf16>),
+    /// Blocks that our own products take.
+    Blocks(Blocks, Vec<u8>),
+    /// Any others: candle's products take them.
+    Quantised(QTensor),
+}
+
+/// Where the weights are.
+pub enum Tensors<'a> {
+    /// Files of safetensors, of which each tensor is in one.
+    Safe(Vec<Weights<'a>>),
+    /// A GGUF file.
+    Gguf(Gguf<'a>),
+}
+
+/// Files of the shards that an index (`model.safetensors.index.json`) names, in order.
+///
+/// # Errors
+/// [`Error::Model`] when it is no index, or names what is no plain file.
+pub fn shards(index: &[u8]) -> Result<Vec<String>> {
+    let fail = |what: &str| {
+        Err(Error::Model(format!(
+            "model.safetensors.index.json: {what}"
+        )))
+    };
+    let parsed: Option<Map<String, Value>> = serde_json::from_slice(index).ok();
+    let map = parsed.and_then(|mut index| match index.remove("weight_map") {
+        Some(Value::Object(map)) => Some(map),
+        _ => None,
+    });
+    let Some(map) = map else {
+        return fail("it has no weight_map");
+    };
+    let mut names = BTreeSet::new();
+    for name in map.values() {
+        match name.as_str().filter(|name| is_shard(name)) {
+            Some(name) => names.insert(name.to_owned()),
+            None => return fail(&format!("{name} is no plain name of a safetensors file")),
+        };
+    }
+    if names.is_empty() || names.len() > MOST_SHARDS {
+        return fail(&format!("it names {} files", names.len()));
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// Files that a model may be cut into.
+const MOST_SHARDS: usize = 1024;
+
+fn is_shard(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    name.ends_with(".safetensors") && !name.starts_with('.') && name.chars().all(plain)
+}
+
+impl<'a> Tensors<'a> {
+    /// The tensors of one or more files.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when one of them cannot be read, or two have the same tensor.
+    pub fn safe(files: &[&'a [u8]]) -> Result<Self> {
+        let files: Vec<Weights<'a>> = files
+            .iter()
+            .map(|f| Weights::new(f))
+            .collect::<Result<_>>()?;
+        let mut names = BTreeSet::new();
+        for name in files.iter().flat_map(Weights::names) {
+            if !names.insert(name) {
+                return Err(Error::Model(format!(
+                    "the tensor `{name}` is in two of the weights' files"
+                )));
+            }
+        }
+        Ok(Self::Safe(files))
+    }
+
+    /// A matrix of exactly `rows` by `columns`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is missing, of another type or shape, or not finite.
+    pub fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
+        match self {
+            Self::Safe(files) => {
+                let file = holder(files, name);
+                let shape = [rows, columns];
+                match file.halves(name, &shape)? {
+                    Some(halves) => Ok(Matrix::Bf16(halves.into_iter().map(Bf16).collect())),
+                    None => file.float(name, &shape).map(Matrix::Float),
+                }
+            }
+            Self::Gguf(file) => file.matrix(name, rows, columns),
+        }
+    }
+
+    /// Numbers.
+    ///
+    /// # Errors
+    /// As [`Tensors::matrix`].
+    pub fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
+        match self {
+            Self::Safe(files) => holder(files, name).float(name, &[length]),
+            Self::Gguf(file) => file.vector(name, length),
+        }
+    }
+
+    /// Says what nobody asked for, but for names that hold one of `idle`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that names up to five tensors.
+    pub fn finish(&self, idle: &[&str]) -> Result<()> {
+        match self {
+            Self::Safe(files) => files.iter().try_for_each(|file| file.finish(idle)),
+            Self::Gguf(file) => file.finish(),
+        }
+    }
+}
+
+/// The file that has the tensor; the first, which then says that it lacks it, where none has.
+fn holder<'f, 'a>(files: &'f [Weights<'a>], name: &str) -> &'f Weights<'a> {
+    files
+        .iter()
+        .find(|file| file.has(name))
+        .unwrap_or(&files[0])
+}
+
+impl Matrix {
+    /// The weights as our own products take them, or else candle's.
+    fn spread(&self) -> std::result::Result<Spread<'_>, &QTensor> {
+        match self {
+            Self::Float(weights) => Ok(Spread::Float(weights)),
+            Self::Bf16(weights) => Ok(Spread::Bf16(weights)),
+            Self::Blocks(kind, bytes) => Ok(Spread::Blocks(*kind, bytes)),
+            Self::Quantised(tensor) => Err(tensor),
+        }
+    }
+}
+
+/// `x · Wᵀ + b`, where a row's result does not depend on what rows stand beside it.
+pub struct Linear {
+    weight: Matrix,
+    bias: Option<Vec<f32>>,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Linear {
+    /// A layer from its weights `[outputs][inputs]`.
+    pub fn new(weight: Matrix, bias: Option<Vec<f32>>, inputs: usize, outputs: usize) -> Self {
+        Self {
+            weight,
+            bias,
+            inputs,
+            outputs,
+        }
+    }
+
+    /// The layer's outputs for each row of `x`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the device fails.
+    pub fn forward(&self, x: &[f32]) -> Result<Vec<f32>> {
+        let mut y = match self.weight.spread() {
+            Ok(weight) => kernel::product(x, weight, self.inputs),
+            Err(tensor) => self.blockwise(x, tensor)?,
+        };
+        if let Some(bias) = &self.bias {
+            for row in y.chunks_exact_mut(self.outputs) {
+                for (y, b) in row.iter_mut().zip(bias) {
+                    *y += b;
+                }
+            }
+        }
+        Ok(y)
+    }
+
+    /// The same with blocks that are candle's.
+    fn blockwise(&self, x: &[f32], weight: &QTensor) -> Result<Vec<f32>> {
+        let rows = Rows::of(weight.dtype());
+        let mut y = Vec::with_capacity(x.len() / self.inputs * self.outputs);
+        for x in x.chunks(rows.most.saturating_mul(self.inputs)) {
+            let count = x.len() / self.inputs;
+            let filled = count.max(rows.least).next_multiple_of(rows.multiple);
+            let mut x = x.to_vec();
+            x.resize(filled * self.inputs, 0.0);
+            let x = Tensor::from_vec(x, (filled, self.inputs), &Device::Cpu)?;
+            let result = x.apply_op1_no_bwd(weight)?.narrow(0, 0, count)?;
+            y.extend(result.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(y)
+    }
+
+    /// The rows of the weights that `ids` name: what a table of embeddings says of words.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when there is no such row.
+    pub fn rows(&self, ids: &[u32]) -> Result<Vec<f32>> {
+        if let Some(id) = ids.iter().find(|id| **id as usize >= self.outputs) {
+            return Err(Error::Model(format!(
+                "the token {id} is none of the model's {} words",
+                self.outputs
+            )));
+        }
+        let weight = match self.weight.spread() {
+            Ok(weight) => weight,
+            Err(tensor) => {
+                let ids = Tensor::new(ids, &Device::Cpu)?;
+                return Ok(tensor.embedding(&ids)?.flatten_all()?.to_vec1()?);
+            }
+        };
+        let mut room = Vec::new();
+        let mut rows = Vec::with_capacity(ids.len() * self.inputs);
+        for id in ids {
+            rows.extend(weight.rows(*id as usize, 1, self.inputs, &mut room));
+        }
+        Ok(rows)
+    }
+}
+
+/// How many rows at a time a quantised product of candle's may have, so that all of them go the same way through the library.
+struct Rows {
+    least: usize,
+    most: usize,
+    multiple: usize,
+}
+
+impl Rows {
+    /// What candle 0.11 chooses by the number of rows, for each type and processor (`quantized/repack.rs`).
+    fn of(dtype: GgmlDType) -> Self {
+        let any = Self {
+            least: 1,
+            most: usize::MAX,
+            multiple: 1,
+        };
+        match dtype {
+            // Rows in fours go through tiles, the others one by one.
+            _ if cfg!(target_arch = "aarch64") => Self { multiple: 4, ..any },
+            // One row is multiplied with the weights as they lie, more with a copy of them.
+            GgmlDType::Q6K => Self { least: 2, ..any },
+            // From 32 on the processor's matrix unit is used, if it has one.
+            GgmlDType::Q4K => Self { most: 31, ..any },
+            _ => any,
+        }
+    }
+}
