@@ -2,8 +2,9 @@
 //!
 //! Nothing grows with the input: a full channel, or a full budget of bytes on their way, makes the stage before it wait, back to
 //! the reader. All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run
-//! inside it. An article that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can
-//! see that it is the same.
+//! inside it. Beside a GPU there are two such pools, so that its batches do not wait in line behind articles that are being cleaned.
+//! An article that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can see that it
+//! is the same.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,6 +28,8 @@ use crate::summary;
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
+/// The same where a GPU reads them: a batch is never of two chunks, and a GPU's are large.
+const GPU_CHUNK: usize = 1024;
 /// Chunks that may wait for the model, and batches that may wait for the writer.
 const WAITING: usize = 2;
 /// Bytes that the articles on their way from the reader through the model take, about; while they are more, nothing is read.
@@ -54,9 +57,9 @@ pub struct Options {
     pub abstain_below: Option<f32>,
     /// How long a summary each answer has; `None`: no summary.
     pub summary: Option<summary::Limits>,
-    /// Tokens that are in the encoder at once, about.
+    /// Tokens that are in the encoder at once, about; 0: as many as suit the device.
     pub batch_tokens: usize,
-    /// Articles, times claims, of a batch at most.
+    /// Articles, times claims, of a batch at most; 0: as many as suit the device.
     pub batch_size: usize,
     /// How long an article may wait for others to fill its batch.
     pub max_latency: Duration,
@@ -75,12 +78,25 @@ impl Default for Options {
             truncate: None,
             abstain_below: None,
             summary: None,
-            batch_tokens: 2048,
-            batch_size: 64,
+            batch_tokens: 0,
+            batch_size: 0,
             max_latency: Duration::ZERO,
             threads: 0,
             stop: Arc::default(),
         }
+    }
+}
+
+impl Options {
+    /// Tokens and articles of a batch that `model` reads: as asked for, else as many as keep its device busy. What fits a processor's
+    /// caches is a fraction of what a GPU has units for.
+    pub fn batch(&self, model: &Model) -> (usize, usize) {
+        let (tokens, articles) = match model.gpu() {
+            Some(_) => (65_536, GPU_CHUNK),
+            None => (2048, 64),
+        };
+        let or = |asked, usual| if asked == 0 { usual } else { asked };
+        (or(self.batch_tokens, tokens), or(self.batch_size, articles))
     }
 }
 
@@ -178,11 +194,19 @@ pub fn run(
     watch: &mut dyn FnMut(&Totals),
 ) -> Result<Totals> {
     let begun = Instant::now();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .thread_name(|i| format!("tidings-{i}"))
-        .build()
-        .map_err(|e| Error::Usage(format!("cannot start {} threads: {e}", options.threads)))?;
+    let pool = || {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads)
+            .thread_name(|i| format!("tidings-{i}"))
+            .build()
+            .map_err(|e| Error::Usage(format!("cannot start {} threads: {e}", options.threads)))
+    };
+    let beside_gpu = model.gpu().map(|_| pool()).transpose()?;
+    let pool = pool()?;
+    let chunk = match model.gpu() {
+        Some(_) => GPU_CHUNK,
+        None => CHUNK,
+    };
     let claims = options
         .claims
         .iter()
@@ -192,13 +216,15 @@ pub fn run(
         model,
         options,
         pool: &pool,
+        answering: beside_gpu.as_ref().unwrap_or(&pool),
+        chunk,
         claims: &claims,
         large: Mutex::default(),
         over: AtomicBool::default(),
     };
     let mut totals = Totals::default();
 
-    let (to_prepare, found) = sync_channel(CHUNK);
+    let (to_prepare, found) = sync_channel(chunk);
     let (to_model, prepared) = sync_channel(WAITING);
     let (to_writer, answered) = sync_channel(WAITING);
     let passed = sink.passed();
@@ -255,7 +281,12 @@ fn find(
 struct Stage<'a> {
     model: &'a Model,
     options: &'a Options,
+    /// Cleans and tokenises.
     pool: &'a ThreadPool,
+    /// Reads, or finishes what a GPU has read.
+    answering: &'a ThreadPool,
+    /// Articles at most that are cleaned and tokenised in one go.
+    chunk: usize,
     claims: &'a [Claim],
     /// Held while a large article is cleaned.
     large: Mutex<()>,
@@ -288,7 +319,7 @@ impl Stage<'_> {
             };
             let until = Instant::now() + self.options.max_latency;
             let mut chunk = vec![first];
-            while chunk.len() < CHUNK {
+            while chunk.len() < self.chunk {
                 let left = until.saturating_duration_since(Instant::now());
                 match found.recv_timeout(left.min(TICK)) {
                     Ok(next) => chunk.push(next),
@@ -414,16 +445,12 @@ impl Stage<'_> {
                     let claim = article.claims(self.claims).get(claim)?;
                     Some((&ready.tokens, ready.tokens.pair(claim, self.model)))
                 });
-                let Options {
-                    batch_tokens,
-                    batch_size,
-                    abstain_below,
-                    ..
-                } = *self.options;
+                let (batch_tokens, batch_size) = self.options.batch(self.model);
+                let abstain_below = self.options.abstain_below;
                 let cost = |(_, pair): &(&Tokens, Pair)| pair.cost();
                 let batch = batch::take(&mut pairs, cost, batch_tokens, batch_size);
                 let read = || stance::read(&batch, batch_tokens, self.model, abstain_below);
-                verdicts.extend(self.pool.install(read)?);
+                verdicts.extend(self.answering.install(read)?);
             }
         }
         Ok(true)

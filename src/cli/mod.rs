@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use tidings::article::read::{Source, sources};
 use tidings::output::Record;
-use tidings::{Error, Result};
+use tidings::{Error, Model, Result};
 
 use self::args::{Cli, Command};
 
@@ -89,6 +89,13 @@ const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 /// Says something on standard error; if nobody can hear it, the work still counts.
 fn say(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
+}
+
+/// Says what a person should hear of how the model's computing went.
+fn warn(model: &Model) {
+    if let Some(warning) = model.warning() {
+        say(&format!("warning: {warning}"));
+    }
 }
 
 /// `1 article`, `2 passes`.

@@ -91,7 +91,7 @@ fn verify(files: &Files) -> Result<String> {
     if files.folder.is_none() {
         files.verify()?;
     }
-    Model::load(files, Device::Auto, Engine::Native)?;
+    Model::load(files, Device::Cpu, Engine::Native)?;
     Ok(format!(
         "{}: files match their checksums, and the model loads\n",
         plain(&files.manifest.id())
