@@ -16,11 +16,11 @@ fn on_gpu(dtype: Dtype) -> Option<Model> {
     let files = Files::open(EMBEDDED).unwrap();
     let gpu = Model::load(&files, Device::Auto, Engine::Native).unwrap();
     if gpu.gpu().is_none() {
-        println!(
-            "skipped: no GPU{}",
-            gpu.note()
-                .map_or(String::new(), |note| format!(" ({note})"))
-        );
+        let why = gpu.note().map(|note| format!(" ({note})"));
+        #[allow(clippy::print_stdout)]
+        {
+            println!("skipped: no GPU{}", why.unwrap_or_default());
+        }
         return None;
     }
     let place = Place {

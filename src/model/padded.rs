@@ -40,7 +40,9 @@ pub struct Padded {
     two_kinds: bool,
     norm: LayerNorm,
     layers: Vec<Layer>,
-    /// Tokens of a group at most, padding counted.
+    /// Tokens of a group at most, padding counted, so that candle's kernels can count the cells of the largest tensor in 31 bits …
+    limit: usize,
+    /// … and what was found to fit the card's memory.
     most: AtomicUsize,
     warned: AtomicBool,
     /// A card computes one thing at a time: cuBLAS's memory for sums is one for all threads.
@@ -90,6 +92,9 @@ impl Padded {
         }
         let rows = places.len() / width;
         let layer = |i| loader.layer(&format!("{prefix}{}{i}", names.layer), &names);
+        let scores = config.heads * positions.next_multiple_of(ALIGNED);
+        let cells = config.inner.max(3 * width).max(scores);
+        let limit = (i32::MAX as usize / cells).max(1);
         let padded = Self {
             width,
             heads: config.heads,
@@ -103,7 +108,8 @@ impl Padded {
             two_kinds,
             norm: loader.norm(&name("LayerNorm"))?,
             layers: (0..config.layers).map(layer).collect::<Result<_>>()?,
-            most: AtomicUsize::new(usize::MAX),
+            limit,
+            most: AtomicUsize::new(limit),
             warned: AtomicBool::new(false),
             alone: Mutex::default(),
             card,
@@ -232,7 +238,7 @@ impl Encoder for Padded {
 
     fn warning(&self) -> Option<String> {
         let most = self.most.load(Ordering::Relaxed);
-        let news = most < usize::MAX && !self.warned.swap(true, Ordering::Relaxed);
+        let news = most < self.limit && !self.warned.swap(true, Ordering::Relaxed);
         news.then(|| {
             format!(
                 "{}: its memory is full, so batches are halved; --batch-tokens {most} saves the trial",
