@@ -138,7 +138,7 @@ fn the_answers_stay_within_the_promise_in_16_bits_too() {
             Window {
                 ids,
                 first,
-                spans: vec![first..end],
+                spans: std::iter::once(first..end).collect(),
                 relevance: 0.0,
             }
         })
