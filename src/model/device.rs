@@ -149,13 +149,15 @@ impl Place {
                 (Some(card), Some(note))
             }
             (Ok(None), _) => (None, None),
-            (Err(why), Device::Auto) => (None, Some(format!("computing on the CPU: {why}"))),
-            (Err(why), _) => return Err(Error::Model(why)),
+            (Err(no), Device::Auto) => (None, Some(format!("computing on the CPU: {}", no.why))),
+            (Err(no), _) => return Err(Error::Model(format!("{}: {}", no.why, no.advice))),
         };
         if card.is_none() && matches!(self.dtype, Dtype::F16 | Dtype::Bf16) {
+            let note = note.map(|note| format!(" ({note})"));
             return Err(Error::Usage(format!(
-                "--dtype {} is for GPUs; the CPU computes in 8 bits where the weights are, or in f32",
-                self.dtype
+                "--dtype {} is for GPUs; the CPU computes in 8 bits where the weights are, or in f32{}",
+                self.dtype,
+                note.unwrap_or_default()
             )));
         }
         Ok((card, note))
@@ -173,18 +175,26 @@ pub struct Card {
     pub name: String,
 }
 
+/// Why a card does not open, and what to do.
+struct NoCard {
+    why: String,
+    advice: String,
+}
+
 impl Card {
-    /// Opens `device`, or says why not and what to do.
-    fn open(device: Device, dtype: Dtype) -> std::result::Result<Self, String> {
+    /// Opens `device`.
+    fn open(device: Device, dtype: Dtype) -> std::result::Result<Self, NoCard> {
         let (built, feature, kind) = match device {
             Device::Metal => (utils::metal_is_available(), "metal", "Apple's GPU"),
             _ => (utils::cuda_is_available(), "cuda", "NVIDIA GPUs"),
         };
         if !built {
-            return Err(format!(
-                "this program was not built for {kind}: `cargo install --path . --features {feature}` makes the one that is (README.md, \
-                 \"GPU\"); --device cpu computes without"
-            ));
+            return Err(NoCard {
+                why: format!("this program was not built for {kind}"),
+                advice: format!(
+                    "`cargo install --path . --features {feature}` makes the one that is (README.md, \"GPU\"); --device cpu computes without"
+                ),
+            });
         }
         let opened = match device {
             Device::Cuda(number) => Opened::new_cuda(number),
@@ -198,11 +208,16 @@ impl Card {
             Ok(opened)
         });
         let opened = opened.map_err(|e| {
+            // A backtrace may follow.
+            let error = e.to_string();
             let look = match device {
                 Device::Metal => "",
                 _ => "see that `nvidia-smi` lists it and that its driver is as new as the CUDA that this program was built with, or ",
             };
-            format!("{device} does not open ({e}): {look}compute on the CPU (--device cpu)")
+            NoCard {
+                why: format!("{device} does not open ({})", error.lines().next().unwrap_or_default()),
+                advice: format!("{look}compute on the CPU (--device cpu)"),
+            }
         })?;
         let dtype = match (dtype, device) {
             (Dtype::F16, _) | (Dtype::Auto, Device::Cuda(_)) => DType::F16,
