@@ -352,10 +352,19 @@ impl Model {
         } = &self.network
         {
             in_batches(windows, tokens, &mut |batch: &[&Window]| {
-                let states = encoder.encode(batch)?;
+                let all = head.reads_all();
+                let states = match all {
+                    true => encoder.encode(batch)?,
+                    false => encoder.pooled(batch)?,
+                };
                 let mut rest = &states[..];
                 for window in batch {
-                    let (states, after) = rest.split_at(window.ids.len() * width);
+                    let rows = if all {
+                        window.ids.len()
+                    } else {
+                        1 + window.spans.len()
+                    };
+                    let (states, after) = rest.split_at(rows * width);
                     logits.push(head.logits(states));
                     rest = after;
                 }

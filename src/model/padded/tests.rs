@@ -100,6 +100,21 @@ fn states_are_those_of_our_own_engine_in_a_ragged_batch() {
     }
 }
 
+#[test]
+fn classifiers_of_berts_kin_say_the_same() {
+    for family in ["bert", "roberta", "xlm-roberta", "distilbert"] {
+        let files = tests(&format!("families/{family}"));
+        let ours = Model::load_on(&files, None, Engine::Native).unwrap();
+        let padded = Model::load_on(&files, Some(card(DType::F32)), Engine::Native).unwrap();
+        let words = ours.tokenizer().words() as u32;
+        let windows = windows(&[9, 30, 16, 17], words, 5);
+        let windows: Vec<&Window> = windows.iter().collect();
+        let logits = |model: &Model| model.logits(&windows, 40).unwrap().concat();
+        let off = furthest(&logits(&padded), &logits(&ours));
+        assert!(off < 1e-4, "{family}: {off}");
+    }
+}
+
 fn answers(model: &Model, windows: &[Window]) -> Vec<Reading> {
     let articles: Vec<&[Window]> = windows.chunks(2).collect();
     model.read(&articles, 4096).unwrap()
