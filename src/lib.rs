@@ -36,7 +36,7 @@ pub mod summary;
 mod words;
 
 pub use error::{ArticleError, Error, Result};
-pub use model::{Device, Engine, Files, Model};
+pub use model::{Device, Dtype, Engine, Files, Model, Place};
 pub use output::Record;
 pub use pipeline::{Options, Totals, run};
 pub use stance::{Stance, Verdict};

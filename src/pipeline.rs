@@ -2,8 +2,9 @@
 //!
 //! Nothing grows with the input: a full channel, or a full budget of bytes on their way, makes the stage before it wait, back to
 //! the reader. All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run
-//! inside it. An article that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can
-//! see that it is the same.
+//! inside it. Beside a GPU there are two such pools, so that its batches do not wait in line behind articles that are being cleaned,
+//! and two threads that ask the model, chunk by chunk in turn: while it computes for one, the other lays out what is next. An article that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can see that it
+//! is the same.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,6 +28,10 @@ use crate::summary;
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
+/// The same where a GPU reads them: a batch is never of two chunks, and a GPU's are large.
+const GPU_CHUNK: usize = 1024;
+/// Threads that ask a GPU, of which one at a time has it.
+const GPU_ASKERS: usize = 2;
 /// Chunks that may wait for the model, and batches that may wait for the writer.
 const WAITING: usize = 2;
 /// Bytes that the articles on their way from the reader through the model take, about; while they are more, nothing is read.
@@ -54,9 +59,9 @@ pub struct Options {
     pub abstain_below: Option<f32>,
     /// How long a summary each answer has; `None`: no summary.
     pub summary: Option<summary::Limits>,
-    /// Tokens that are in the encoder at once, about.
+    /// Tokens that are in the encoder at once, about; 0: as many as suit the device.
     pub batch_tokens: usize,
-    /// Articles, times claims, of a batch at most.
+    /// Articles, times claims, of a batch at most; 0: as many as suit the device.
     pub batch_size: usize,
     /// How long an article may wait for others to fill its batch.
     pub max_latency: Duration,
@@ -75,12 +80,25 @@ impl Default for Options {
             truncate: None,
             abstain_below: None,
             summary: None,
-            batch_tokens: 2048,
-            batch_size: 64,
+            batch_tokens: 0,
+            batch_size: 0,
             max_latency: Duration::ZERO,
             threads: 0,
             stop: Arc::default(),
         }
+    }
+}
+
+impl Options {
+    /// Tokens and articles of a batch that `model` reads: as asked for, else as many as keep its device busy. What fits a processor's
+    /// caches is a fraction of what a GPU has units for.
+    pub fn batch(&self, model: &Model) -> (usize, usize) {
+        let (tokens, articles) = match model.gpu() {
+            Some(_) => (65_536, GPU_CHUNK),
+            None => (2048, 64),
+        };
+        let or = |asked, usual| if asked == 0 { usual } else { asked };
+        (or(self.batch_tokens, tokens), or(self.batch_size, articles))
     }
 }
 
@@ -177,12 +195,32 @@ pub fn run(
     sink: &mut dyn Sink,
     watch: &mut dyn FnMut(&Totals),
 ) -> Result<Totals> {
+    let (chunk, askers) = match model.gpu() {
+        Some(_) => (GPU_CHUNK, GPU_ASKERS),
+        None => (CHUNK, 1),
+    };
+    run_in_turns(raws, model, options, sink, watch, (chunk, askers))
+}
+
+/// The same in chunks of so many articles, asked by so many threads in turn.
+fn run_in_turns(
+    raws: impl Iterator<Item = Raw> + Send + 'static,
+    model: &Model,
+    options: &Options,
+    sink: &mut dyn Sink,
+    watch: &mut dyn FnMut(&Totals),
+    (chunk, askers): (usize, usize),
+) -> Result<Totals> {
     let begun = Instant::now();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .thread_name(|i| format!("tidings-{i}"))
-        .build()
-        .map_err(|e| Error::Usage(format!("cannot start {} threads: {e}", options.threads)))?;
+    let pool = || {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads)
+            .thread_name(|i| format!("tidings-{i}"))
+            .build()
+            .map_err(|e| Error::Usage(format!("cannot start {} threads: {e}", options.threads)))
+    };
+    let beside_gpu = model.gpu().map(|_| pool()).transpose()?;
+    let pool = pool()?;
     let claims = options
         .claims
         .iter()
@@ -192,22 +230,28 @@ pub fn run(
         model,
         options,
         pool: &pool,
+        answering: beside_gpu.as_ref().unwrap_or(&pool),
+        chunk,
         claims: &claims,
         large: Mutex::default(),
         over: AtomicBool::default(),
     };
     let mut totals = Totals::default();
 
-    let (to_prepare, found) = sync_channel(CHUNK);
-    let (to_model, prepared) = sync_channel(WAITING);
-    let (to_writer, answered) = sync_channel(WAITING);
+    let (to_prepare, found) = sync_channel(chunk);
+    let (to_model, prepared): (Vec<_>, Vec<_>) = (0..askers).map(|_| sync_channel(WAITING)).unzip();
+    let (to_writer, answered): (Vec<_>, Vec<_>) =
+        (0..askers).map(|_| sync_channel(WAITING)).unzip();
     let passed = sink.passed();
     let reader = thread::spawn(move || find(raws, passed, &to_prepare));
-    let whole = thread::scope(|scope| {
+    let whole = thread::scope(|scope| -> Result<bool> {
         // A stage whose receiver hung up stops: something after it failed, and says why itself.
         let stage = &stage;
         let preparing = scope.spawn(move || stage.prepare(found, to_model, reader));
-        let answering = scope.spawn(move || stage.answer(prepared, to_writer));
+        let askers = prepared.into_iter().zip(to_writer);
+        let answering: Vec<_> = askers
+            .map(|(prepared, to_writer)| scope.spawn(move || stage.answer(prepared, to_writer)))
+            .collect();
         let mut told = |totals: &mut Totals| {
             totals.elapsed = begun.elapsed();
             watch(totals);
@@ -219,9 +263,14 @@ pub fn run(
                 "the program itself failed; please report it".to_owned(),
             ))
         };
-        let answered = answering.join().unwrap_or_else(failed);
+        let answered: Vec<_> = answering
+            .into_iter()
+            .map(|asker| asker.join().unwrap_or_else(failed))
+            .collect();
         let prepared = preparing.join().unwrap_or_else(failed);
-        written.and(Ok(answered? && prepared?))
+        written?;
+        let answered: Vec<bool> = answered.into_iter().collect::<Result<_>>()?;
+        Ok(answered.into_iter().all(|whole| whole) && prepared?)
     })?;
     totals.elapsed = begun.elapsed();
     totals.stopped = !whole;
@@ -255,7 +304,12 @@ fn find(
 struct Stage<'a> {
     model: &'a Model,
     options: &'a Options,
+    /// Cleans and tokenises.
     pool: &'a ThreadPool,
+    /// Reads, or finishes what a GPU has read.
+    answering: &'a ThreadPool,
+    /// Articles at most that are cleaned and tokenised in one go.
+    chunk: usize,
     claims: &'a [Claim],
     /// Held while a large article is cleaned.
     large: Mutex<()>,
@@ -263,7 +317,7 @@ struct Stage<'a> {
     over: AtomicBool,
 }
 
-/// The articles of one batch, with the verdicts on each.
+/// The articles of one batch, with the verdicts on each. To the writer goes `None` after the last of a chunk.
 type Answered = Vec<(Prepared, Vec<Verdict>)>;
 
 impl Stage<'_> {
@@ -276,10 +330,10 @@ impl Stage<'_> {
     fn prepare(
         &self,
         found: Receiver<Found>,
-        to_model: SyncSender<Vec<Prepared>>,
+        to_model: Vec<SyncSender<Vec<Prepared>>>,
         reader: thread::JoinHandle<()>,
     ) -> Result<bool> {
-        loop {
+        for to_model in to_model.iter().cycle() {
             let first = match found.recv_timeout(TICK) {
                 Ok(first) => first,
                 Err(RecvTimeoutError::Timeout) if !self.stopped() => continue,
@@ -288,7 +342,7 @@ impl Stage<'_> {
             };
             let until = Instant::now() + self.options.max_latency;
             let mut chunk = vec![first];
-            while chunk.len() < CHUNK {
+            while chunk.len() < self.chunk {
                 let left = until.saturating_duration_since(Instant::now());
                 match found.recv_timeout(left.min(TICK)) {
                     Ok(next) => chunk.push(next),
@@ -370,7 +424,7 @@ impl Stage<'_> {
     fn answer(
         &self,
         prepared: Receiver<Vec<Prepared>>,
-        to_writer: SyncSender<Answered>,
+        to_writer: SyncSender<Option<Answered>>,
     ) -> Result<bool> {
         for chunk in prepared {
             let asked: Vec<usize> = chunk.iter().map(|p| p.claims(self.claims).len()).collect();
@@ -394,10 +448,13 @@ impl Stage<'_> {
                     answered.push((article, verdicts.drain(..claims).collect()));
                 }
                 sent += answered.len();
-                if !answered.is_empty() && to_writer.send(answered).is_err() {
+                if !answered.is_empty() && to_writer.send(Some(answered)).is_err() {
                     return Ok(false);
                 }
                 if chunk.is_empty() {
+                    if to_writer.send(None).is_err() {
+                        return Ok(false);
+                    }
                     break;
                 }
                 if self.stopped() {
@@ -414,31 +471,39 @@ impl Stage<'_> {
                     let claim = article.claims(self.claims).get(claim)?;
                     Some((&ready.tokens, ready.tokens.pair(claim, self.model)))
                 });
-                let Options {
-                    batch_tokens,
-                    batch_size,
-                    abstain_below,
-                    ..
-                } = *self.options;
+                let (batch_tokens, batch_size) = self.options.batch(self.model);
+                let abstain_below = self.options.abstain_below;
                 let cost = |(_, pair): &(&Tokens, Pair)| pair.cost();
                 let batch = batch::take(&mut pairs, cost, batch_tokens, batch_size);
                 let read = || stance::read(&batch, batch_tokens, self.model, abstain_below);
-                verdicts.extend(self.pool.install(read)?);
+                verdicts.extend(self.answering.install(read)?);
             }
         }
         Ok(true)
     }
 }
 
-/// Stage 4, on the caller's thread: writes records batch by batch.
+/// Stage 4, on the caller's thread: writes records batch by batch, a chunk of each asker in turn.
 fn write(
-    answered: Receiver<Answered>,
+    answered: Vec<Receiver<Option<Answered>>>,
     stage: &Stage<'_>,
     sink: &mut dyn Sink,
     watch: &mut dyn FnMut(&mut Totals),
     totals: &mut Totals,
 ) -> Result<()> {
-    for batch in answered {
+    let mut turns = answered.iter().cycle();
+    let mut asker = turns.next();
+    let batches = std::iter::from_fn(|| {
+        loop {
+            match asker?.recv() {
+                Ok(Some(batch)) => return Some(batch),
+                Ok(None) => asker = turns.next(),
+                // It hung up in its turn: there are no more chunks, or what comes next is missing.
+                Err(_) => return None,
+            }
+        }
+    });
+    for batch in batches {
         for (article, verdicts) in batch {
             let mut entry = Entry {
                 id: &article.id,
@@ -582,5 +647,61 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.shrink(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::article::read::{ReadOptions, Reader, Source};
+    use crate::model::{Device, Engine, Files};
+    use crate::output::JsonLines;
+
+    /// The records of `articles`, in chunks of seven asked by so many threads; from the article number `stop` on the run is to stop.
+    fn records(articles: usize, askers: usize, stop: usize) -> (Totals, Vec<u8>) {
+        let line = |i| {
+            format!("{{\"id\":\"{i}\",\"text\":\"Talks number {i} are to open on Monday.\"}}\n")
+        };
+        let lines: String = (0..articles).map(line).collect();
+        let input = Box::new(std::io::Cursor::new(lines.into_bytes()));
+        let raws = Reader::with_stdin(vec![Source::Stdin], ReadOptions::default(), input);
+        let files = Files::open("stance-en-small").unwrap();
+        let model = Model::load(&files, Device::Cpu, Engine::Fake).unwrap();
+        let options = Options {
+            batch_size: 3,
+            threads: 2,
+            ..Options::default()
+        };
+        let mut out = Vec::new();
+        let mut watch = |totals: &Totals| {
+            if totals.articles >= stop {
+                options.stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let mut sink = JsonLines(&mut out);
+        let totals = run_in_turns(raws, &model, &options, &mut sink, &mut watch, (7, askers));
+        (totals.unwrap(), out)
+    }
+
+    #[test]
+    fn two_that_ask_in_turn_give_the_records_in_order() {
+        for articles in [1, 7, 8, 14, 100] {
+            let (totals, alone) = records(articles, 1, usize::MAX);
+            let (both, together) = records(articles, 2, usize::MAX);
+            assert_eq!(together, alone);
+            assert_eq!((both.articles, both.stopped), (totals.articles, false));
+            assert_eq!(both.articles, articles);
+        }
+    }
+
+    #[test]
+    fn a_run_that_stops_has_a_prefix_of_the_records() {
+        let (_, whole) = records(400, 1, usize::MAX);
+        for stop in [1, 5, 20, 33] {
+            let (totals, part) = records(400, 2, stop);
+            assert!(totals.stopped && totals.articles >= stop);
+            assert!(whole.starts_with(&part) && part.ends_with(b"\n"));
+        }
     }
 }

@@ -43,6 +43,14 @@ fn only_the_model_knows_candle() {
 }
 
 #[test]
+fn only_the_model_knows_what_it_was_built_for() {
+    for feature in ["cuda", "metal"] {
+        let cfg = format!("feature = \"{feature}\"");
+        assert_eq!(strangers(&cfg, &["model/"]), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn only_a_pull_reaches_out() {
     assert_eq!(strangers("std::net", &[]), Vec::<String>::new());
     let client = ["model/store/fetch.rs", "model/store/way.rs"];

@@ -12,6 +12,7 @@ mod families;
 #[cfg(feature = "parquet")]
 mod fuzz;
 mod golden;
+mod gpu;
 #[cfg(feature = "hub")]
 mod hub;
 mod invariance;

@@ -1,7 +1,8 @@
 """Other systems on our weights and our windows, behind the lines that `tidings bench --against` speaks.
 
     python peer.py export FOLDER     write the ONNX files that the ONNX peers read, and check them
-    python peer.py KIND FOLDER       be a subject: torch-f32, torch-bf16, onnx-f32 or onnx-int8
+    python peer.py KIND FOLDER       be a subject: torch-f32, torch-bf16, onnx-f32 or onnx-int8; on a GPU torch-f32-cuda, torch-f16-cuda or
+                                     torch-bf16-cuda
 
 Each peer is given its best chance: fast tokenizers, windows sorted by length so that little is padded, the batch size that is fastest
 on these windows (tried before anything is timed), its own graph optimiser. It computes the encoder alone, without our two heads.
@@ -16,7 +17,7 @@ import time
 import numpy as np
 
 MODEL = pathlib.Path(__file__).resolve().parents[2] / "models/stance-en-small"
-BATCHES = [4, 8, 16, 32, 64]
+BATCHES = {"cpu": [4, 8, 16, 32, 64], "cuda": [64, 128, 256, 512, 1024]}
 
 
 def torch_model(dtype="float32"):
@@ -42,18 +43,22 @@ def torch_model(dtype="float32"):
 
 
 class Torch:
-    def __init__(self, dtype, threads):
+    def __init__(self, dtype, threads, device="cpu"):
         import torch
 
         self.torch = torch
+        self.device = device
         torch.set_num_threads(threads)
-        self.model = torch_model(dtype)
+        self.model = torch_model(dtype).to(device)
 
     def encode(self, ids, types, mask):
         with self.torch.inference_mode():
-            t = self.torch.from_numpy
-            out = self.model(input_ids=t(ids), token_type_ids=t(types), attention_mask=t(mask))
-            return out.last_hidden_state.float().numpy()
+            def t(array):
+                return self.torch.from_numpy(array).to(self.device)
+
+            out = self.model(input_ids=t(ids), token_type_ids=t(types), attention_mask=t(mask)).last_hidden_state
+            # From a GPU only what a head would read is copied, and waited for.
+            return (out if self.device == "cpu" else out[:, 0]).float().cpu().numpy()
 
 
 class Onnx:
@@ -141,8 +146,10 @@ class Peer:
 
         threads = start["setup"]["threads"]
         began = time.perf_counter()
+        device = "cuda" if kind.endswith("-cuda") else "cpu"
         if kind.startswith("torch-"):
-            self.system = Torch({"f32": "float32", "bf16": "bfloat16"}[kind.removeprefix("torch-")], threads)
+            dtype = kind.removeprefix("torch-").removesuffix("-cuda")
+            self.system = Torch({"f32": "float32", "f16": "float16", "bf16": "bfloat16"}[dtype], threads, device)
         else:
             self.system = Onnx(folder / {"onnx-f32": "model.onnx", "onnx-int8": "model-int8.onnx"}[kind], threads)
         self.tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
@@ -150,9 +157,9 @@ class Peer:
         self.windows = sorted(((ids, claim) for ids, claim in start["windows"]), key=lambda w: len(w[0]))
         # Text that has these tokens, nearly: what tokenising costs, each window once.
         self.texts = [self.tokenizer.decode(ids) for ids, _ in self.windows]
-        self.batch = 16
+        self.batch = BATCHES[device][0]
         self.encode()
-        self.batch = min(BATCHES, key=self.seconds_with)
+        self.batch = min(BATCHES[device], key=self.seconds_with)
 
     def seconds_with(self, batch):
         self.batch = batch

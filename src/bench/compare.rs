@@ -32,7 +32,8 @@ pub struct Compared {
     pub whole: Option<Estimate>,
     /// Articles a second of the encoder alone, now over then.
     pub encode: Option<Estimate>,
-    /// 8-bit products that the machine itself computed at best, now over then: far from 1, it was the machine that changed.
+    /// Products (8-bit, on a GPU float) that the machine itself computed at best, now over then: far from 1, it was the machine that
+    /// changed.
     pub machine: Option<f64>,
     /// The larger of the shares of the processors that others had, then and now.
     pub others: Option<f64>,
@@ -90,7 +91,10 @@ pub fn compare(now: &Report, then: &Report, seed: u64) -> Result<Comparison> {
 
 impl Compared {
     fn new(now: &Measured, then: &Measured, seed: u64) -> Self {
-        let peak = |of: &Measured| -> Option<Peaks> { Some(of.figures.roofline.as_ref()?.peaks) };
+        let peak = |of: &Measured| -> Option<f64> {
+            let Peaks { int8, float, .. } = of.figures.roofline.as_ref()?.peaks;
+            Some(if int8 > 0.0 { int8 } else { float })
+        };
         let others = [now, then].into_iter().filter_map(|m| m.figures.others);
         let best = |rates: fn(&Measured) -> Vec<Vec<f64>>| {
             ratio_of_fastest(&rates(now), &rates(then), seed)
@@ -98,9 +102,7 @@ impl Compared {
         Self {
             whole: best(Measured::whole_rates),
             encode: best(Measured::encode_rates),
-            machine: peak(now)
-                .zip(peak(then))
-                .map(|(now, then)| now.int8 / then.int8),
+            machine: peak(now).zip(peak(then)).map(|(now, then)| now / then),
             others: others.reduce(f64::max),
         }
     }

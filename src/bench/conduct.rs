@@ -302,6 +302,8 @@ mod tests {
                 name: format!("subject {number}"),
                 sha256: None,
                 texts: None,
+                gpu: None,
+                batch_tokens: None,
                 load: 0.5,
                 size: Size::default(),
                 work: None,

@@ -34,6 +34,22 @@ pub struct Report {
     pub baseline: Option<Comparison>,
 }
 
+impl Report {
+    /// The GPUs that subjects compute on, each once.
+    pub fn gpus(&self) -> Vec<&str> {
+        let all = self
+            .subjects
+            .iter()
+            .filter_map(|s| s.settings.gpu.as_deref());
+        all.fold(Vec::new(), |mut found, gpu| {
+            if !found.contains(&gpu) {
+                found.push(gpu);
+            }
+            found
+        })
+    }
+}
+
 /// What was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
@@ -62,6 +78,9 @@ pub struct Settings {
     pub name: String,
     /// SHA-256 of the weights.
     pub weights: Option<String>,
+    /// The GPU that it computes on, and in what numbers; none is the CPU.
+    #[serde(default)]
+    pub gpu: Option<String>,
     /// The cell of the grid.
     #[serde(flatten)]
     pub setup: Setup,

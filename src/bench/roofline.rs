@@ -38,7 +38,7 @@ impl Work {
         let products = 2 * weights * tokens;
         // Every token with every token of its window, twice: scores, and values.
         let attention = 2 * 2 * layers * squares * width;
-        let bytes_of_weight = if shape.int8 { 1 } else { 4 };
+        let bytes_of_weight = shape.weight as u64;
         Self {
             int8: if shape.int8 { products } else { 0 },
             float: attention + if shape.int8 { 0 } else { products },
@@ -48,7 +48,11 @@ impl Work {
 
     /// Seconds that the work takes at `peaks`: computing, or moving if that takes longer.
     pub fn seconds_at(&self, peaks: &Peaks) -> f64 {
-        let computing = self.int8 as f64 / peaks.int8 + self.float as f64 / peaks.float;
+        let int8 = match self.int8 {
+            0 => 0.0,
+            operations => operations as f64 / peaks.int8,
+        };
+        let computing = int8 + self.float as f64 / peaks.float;
         computing.max(self.bytes as f64 / peaks.bandwidth)
     }
 }
@@ -56,11 +60,11 @@ impl Work {
 /// What the machine does at best on some threads, each with the others running.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Peaks {
-    /// 8-bit operations a second.
+    /// 8-bit operations a second; 0 on a GPU, where none are computed.
     pub int8: f64,
-    /// Float operations a second.
+    /// Float operations a second; on a GPU those of a large product, in the numbers that it computes with.
     pub float: f64,
-    /// Bytes read from memory a second.
+    /// Bytes read from memory a second; on a GPU read and written.
     pub bandwidth: f64,
 }
 
@@ -72,6 +76,15 @@ const TRIAL: Duration = Duration::from_millis(10);
 const BUFFER: usize = 256 << 20;
 
 impl Peaks {
+    /// Those of a GPU with so many operations and bytes a second.
+    pub fn of_gpu((float, bandwidth): (f64, f64)) -> Self {
+        Self {
+            int8: 0.0,
+            float,
+            bandwidth,
+        }
+    }
+
     /// Measures them on `threads` threads: about a second.
     pub fn measure(threads: usize) -> Self {
         let isa = Isa::best();
@@ -138,6 +151,7 @@ mod tests {
         width: 384,
         inner: 1536,
         int8: true,
+        weight: 1,
     };
 
     #[test]
@@ -149,6 +163,7 @@ mod tests {
         assert_eq!(work.bytes, 10_616_832 + 2048 * 384 * 5);
         let float = Shape {
             int8: false,
+            weight: 4,
             ..SMALL
         };
         let float = Work::new(float, &[256; 8], 1);
@@ -169,6 +184,8 @@ mod tests {
         };
         assert_eq!(work(1).seconds_at(&peaks), 5.0);
         assert_eq!(work(500).seconds_at(&peaks), 100.0);
+        let on_gpu = Work { int8: 0, ..work(1) };
+        assert_eq!(on_gpu.seconds_at(&Peaks::of_gpu((10.0, 5.0))), 3.0);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub struct Setup {
     pub engine: String,
     /// Computing threads.
     pub threads: usize,
-    /// Tokens in the encoder at once.
+    /// Tokens in the encoder at once; 0: as many as suit the device.
     pub batch_tokens: usize,
     /// Tokens of every article; `None`: as long as they are.
     pub length: Option<usize>,
@@ -61,6 +61,12 @@ pub struct Ready {
     /// SHA-256 of the texts.
     #[serde(default)]
     pub texts: Option<String>,
+    /// The GPU that it computes on, and in what numbers.
+    #[serde(default)]
+    pub gpu: Option<String>,
+    /// Tokens in its encoder at once.
+    #[serde(default)]
+    pub batch_tokens: Option<usize>,
     /// Seconds that loading took.
     pub load: f64,
     /// What a pass reads.
@@ -222,7 +228,7 @@ impl Drop for Process {
 /// # Errors
 /// [`Error::Output`] when nobody hears the replies.
 pub fn serve(
-    worker: Worker,
+    worker: &Worker,
     ready: Ready,
     requests: impl BufRead,
     replies: &mut impl Write,
@@ -236,7 +242,9 @@ pub fn serve(
             Ok(Request::Stages) => worker.stages().map(Reply::Stages),
             Ok(Request::Latency(first, count)) => worker.latency(first, count).map(Reply::Latency),
             Ok(Request::Memory) => Ok(peak_memory().map_or(Reply::None, Reply::Memory)),
-            Ok(Request::Peaks) => Ok(Reply::Peaks(Peaks::measure(threads))),
+            Ok(Request::Peaks) => worker.model().peaks().map(|gpu| {
+                Reply::Peaks(gpu.map_or_else(|| Peaks::measure(threads), Peaks::of_gpu))
+            }),
             Ok(Request::Windows) => Ok(Reply::Windows(worker.windows())),
             Err(e) => Err(Error::Usage(format!("no request: {line} ({e})"))),
         };

@@ -254,12 +254,8 @@ impl Worker {
 
     /// The verdicts on every article and claim, in batches as in a run.
     fn encode(&self, prepared: &[Prepared]) -> Result<Vec<Verdict>> {
-        let Options {
-            batch_tokens,
-            batch_size,
-            abstain_below,
-            ..
-        } = self.options;
+        let (batch_tokens, batch_size) = self.options.batch(&self.model);
+        let abstain_below = self.options.abstain_below;
         let mut pairs = prepared
             .iter()
             .flat_map(|p| p.pairs.iter().map(|pair| (&p.tokens, pair.clone())));

@@ -11,10 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidings::article::read::{InputFormat, ReadOptions};
 use tidings::model::store::{EMBEDDED, Name};
 use tidings::summary::Limits;
-use tidings::{Device, Engine, Error, Files, Model, Result};
+use tidings::{Device, Dtype, Engine, Error, Files, Model, Place, Result};
 
 use super::load_model;
 use super::pull::present;
+use super::say;
 
 use self::bench::BENCH_HELP;
 pub use self::bench::{Bench, BenchFormat, Task};
@@ -51,8 +52,8 @@ Examples:
   tidings bench                                     how fast is it here?
   tidings extract page.html                         the text that the model would read
 
-Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 no model, or results that could not be written; \
-4 slower than the baseline (bench --fail-on-regression); 130 or 143 interrupted.";
+Exit codes: 0 all well; 1 some articles could not be read; 2 bad usage; 3 no model or device, or results that could not be \
+written; 4 slower than the baseline (bench --fail-on-regression); 130 or 143 interrupted.";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -175,9 +176,8 @@ pub struct ModelArgs {
     #[arg(long, value_name = "REVISION", help_heading = "Model")]
     pub revision: Option<String>,
 
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t = DeviceArg::Auto, help_heading = "Model")]
-    pub device: DeviceArg,
+    #[command(flatten)]
+    pub place: PlaceArgs,
 
     /// How to compute: for comparisons
     #[arg(long, value_enum, default_value_t = EngineArg::Native, hide = true)]
@@ -204,23 +204,31 @@ impl ModelArgs {
         };
         present(&name, quiet)?;
         let files = Files::open(&name)?;
-        let model = load_model(&name, &files, self.device.into(), self.engine.into())?;
+        let model = load_model(&name, &files, &self.place, self.engine.into())?;
+        if let Some(note) = model.note().filter(|_| !quiet) {
+            say(note);
+        }
         Ok((files, model))
     }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub enum DeviceArg {
-    /// The best there is
-    Auto,
-    Cpu,
+#[derive(Args)]
+pub struct PlaceArgs {
+    /// Where to compute: auto (a GPU, if this program was built for its kind and it opens; else the CPU), cpu, cuda, cuda:N, metal
+    #[arg(long, value_name = "DEVICE", default_value_t, help_heading = "Device")]
+    pub device: Device,
+
+    /// Numbers that a GPU computes with: f32, f16 or bf16 [auto: f16 on NVIDIA's, f32 on Apple's]; the CPU's are 8 bits where the weights are,
+    /// or f32
+    #[arg(long, value_name = "DTYPE", default_value_t, help_heading = "Device")]
+    pub dtype: Dtype,
 }
 
-impl From<DeviceArg> for Device {
-    fn from(arg: DeviceArg) -> Self {
-        match arg {
-            DeviceArg::Auto => Self::Auto,
-            DeviceArg::Cpu => Self::Cpu,
+impl From<&PlaceArgs> for Place {
+    fn from(args: &PlaceArgs) -> Self {
+        Self {
+            device: args.device,
+            dtype: args.dtype,
         }
     }
 }

@@ -24,7 +24,7 @@ use tidings::{Error, Files, Options, Result};
 
 use super::args::{Bench, BenchFormat, EngineArg, Task};
 use super::pull::present;
-use super::{Outcome, load_model, say};
+use super::{Outcome, load_model, say, warn};
 use table::Style;
 
 /// Runs the command.
@@ -228,7 +228,11 @@ fn measure(args: &Bench, texts: &Texts) -> Result<Vec<Measured>> {
             },
             name: ready.name.clone(),
             weights: ready.sha256.clone(),
-            setup: cell.setup,
+            gpu: ready.gpu.clone(),
+            setup: Setup {
+                batch_tokens: ready.batch_tokens.unwrap_or(cell.setup.batch_tokens),
+                ..cell.setup
+            },
             claims: claims.clone(),
             texts: match args.paths.is_empty() {
                 true => vec!["own".to_owned()],
@@ -289,6 +293,10 @@ fn own_classify(args: &Bench, setup: &Setup) -> Result<Command> {
         &setup.engine,
         "--threads",
         &setup.threads.to_string(),
+        "--device",
+        &args.place.device.to_string(),
+        "--dtype",
+        &args.place.dtype.to_string(),
     ]);
     for claim in claims(args) {
         command.args(["--claim", &claim]);
@@ -314,7 +322,10 @@ fn work(args: &Bench) -> Result<Outcome> {
     let start: Start = serde_json::from_str(&line)
         .map_err(|e| Error::Usage(format!("--worker is for the program itself: {e}")))?;
     match load(args, &start.setup) {
-        Ok((worker, ready)) => subject::serve(worker, ready, input, &mut out)?,
+        Ok((worker, ready)) => {
+            subject::serve(&worker, ready, input, &mut out)?;
+            warn(worker.model());
+        }
         Err(error) => subject::answer(&mut out, &subject::failed(&error))?,
     }
     Ok(Outcome::Done)
@@ -324,7 +335,7 @@ fn load(args: &Bench, setup: &Setup) -> Result<(Worker, Ready)> {
     let engine = EngineArg::from_str(&setup.engine, false).map_err(Error::Usage)?;
     let begun = Instant::now();
     let files = Files::open(&setup.model)?;
-    let model = load_model(&setup.model, &files, args.device.into(), engine.into())?;
+    let model = load_model(&setup.model, &files, &args.place, engine.into())?;
     let load = begun.elapsed().as_secs_f64();
     let options = Options {
         claims: claims(args),
@@ -341,11 +352,12 @@ fn load(args: &Bench, setup: &Setup) -> Result<(Worker, Ready)> {
     for claim in &options.claims {
         Claim::new(claim, &model)?;
     }
-    let (shape, batch_tokens) = (model.shape(), options.batch_tokens);
+    let (shape, batch_tokens) = (model.shape(), options.batch(&model).0);
     let (name, sha256) = (
         model.manifest().id(),
         model.manifest().weights_sha256.clone(),
     );
+    let gpu = model.gpu().map(String::from);
     let worker = Worker::new(model, texts, options, args.slow_down / 100.0)?;
     let lengths: Vec<usize> = worker.windows().iter().map(|(ids, _)| ids.len()).collect();
     let size = worker.size();
@@ -353,6 +365,8 @@ fn load(args: &Bench, setup: &Setup) -> Result<(Worker, Ready)> {
         name,
         sha256: Some(sha256),
         texts: Some(worker.texts().sha256()),
+        gpu,
+        batch_tokens: Some(batch_tokens),
         load,
         size,
         work: shape.map(|shape| Work::new(shape, &lengths, size.tokens.div_ceil(batch_tokens))),

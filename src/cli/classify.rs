@@ -53,11 +53,17 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         stop: signals.stop.clone(),
     };
     if args.verbose {
+        let place = match model.gpu() {
+            Some(gpu) => format!("on {gpu}"),
+            None => format!(
+                "{} engine on the CPU ({:?})",
+                model.arithmetic(),
+                tidings::kernel::Isa::best()
+            ),
+        };
         say(&format!(
-            "model {}, {:?} engine on the CPU ({:?}), claims: {}",
+            "model {}, {place}, claims: {}",
             model.manifest().id(),
-            args.model.engine,
-            tidings::kernel::Isa::best(),
             options.claims.join(" | "),
         ));
     }
@@ -89,7 +95,12 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         ..args.input.read_options()
     };
     let articles = Reader::new(sources, read_options);
-    let mut watch = |totals: &Totals| bar.show(totals, &options);
+    let mut watch = |totals: &Totals| {
+        if let Some(warning) = model.warning() {
+            bar.bar.suspend(|| say(&format!("warning: {warning}")));
+        }
+        bar.show(totals, &options);
+    };
     let ended = tidings::run(articles, &model, &options, output.sink(), &mut watch);
     bar.clear();
     let ended = match ended {
@@ -164,7 +175,7 @@ fn settings(args: &Classify, model: &Model, options: &Options) -> Map<String, Va
     let input = &args.input;
     let settings = json!({
         "model": format!("{}@{}", manifest.name, manifest.weights_sha256),
-        "engine": format!("{:?}", args.model.engine).to_lowercase(),
+        "engine": model.arithmetic(),
         "claims": options.claims,
         "labels": Stance::ALL.map(|stance| options.labels.name(stance)),
         "languages": options.clean.languages,

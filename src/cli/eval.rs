@@ -16,7 +16,7 @@ use tidings::stance::Claim;
 use tidings::{ArticleError, Error, Model, Options, Result};
 
 use super::args::{Eval, EvalFormat};
-use super::{Outcome, inputs, say};
+use super::{Outcome, inputs, say, warn};
 
 /// Articles without an answer that are told one by one.
 const TOLD: usize = 5;
@@ -83,6 +83,7 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         None => None,
     };
     bar.finish_and_clear();
+    warn(&model);
     if !args.quiet {
         let asked = answers.answers.len() + denied.as_ref().map_or(0, |d| d.answers.len());
         let seconds = begun.elapsed().as_secs_f64();

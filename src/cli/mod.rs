@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use tidings::article::read::{Source, sources};
 use tidings::output::Record;
-use tidings::{Device, Engine, Error, Files, Model, Result};
+use tidings::{Engine, Error, Files, Model, Place, Result};
 
 use self::args::{Cli, Command};
 
@@ -91,6 +91,13 @@ fn say(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
 }
 
+/// Says what a person should hear of how the model's computing went.
+fn warn(model: &Model) {
+    if let Some(warning) = model.warning() {
+        say(&format!("warning: {warning}"));
+    }
+}
+
 /// `1 article`, `2 passes`.
 fn count(n: usize, what: &str) -> String {
     let plural = if what.ends_with('s') { "es" } else { "s" };
@@ -112,8 +119,8 @@ fn inputs(paths: &[String], command: &str) -> Result<Vec<Source>> {
 }
 
 /// Loads the model whose `files` were asked for by `name`: which of several it is, no message about one of its files says.
-fn load_model(name: &str, files: &Files, device: Device, engine: Engine) -> Result<Model> {
-    Model::load(files, device, engine).map_err(|error| match error {
+fn load_model(name: &str, files: &Files, place: impl Into<Place>, engine: Engine) -> Result<Model> {
+    Model::load(files, place, engine).map_err(|error| match error {
         Error::Model(what) => Error::Model(format!("`{name}`: {what}")),
         other => other,
     })

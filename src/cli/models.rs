@@ -96,7 +96,7 @@ fn verify(name: &str, files: &Files) -> Result<String> {
     if files.folder.is_none() {
         files.verify()?;
     }
-    load_model(name, files, Device::Auto, Engine::Native)?;
+    load_model(name, files, Device::Cpu, Engine::Native)?;
     Ok(format!(
         "{}: files match their checksums, and the model loads ({})\n",
         plain(name),

@@ -11,7 +11,7 @@ use tidings::summary::{self, Limits, Summary};
 use tidings::{ArticleError, Error, Model, Result, Verdict};
 
 use super::args::Summarise;
-use super::{Outcome, inputs, say};
+use super::{Outcome, inputs, say, warn};
 
 /// Columns of the text where it goes to no terminal, and at most.
 const WIDTH: usize = 80;
@@ -97,6 +97,7 @@ fn news(tokens: &Tokens, limits: Limits, model: &Model) -> Result<Summary> {
 fn ask(tokens: &Tokens, claim: &Claim, model: &Model) -> Result<Verdict> {
     let pair = tokens.pair(claim, model);
     let mut verdicts = stance::read(&[(tokens, pair)], BATCH, model, None)?;
+    warn(model);
     let none = || Error::Model("the program itself failed; please report it".to_owned());
     verdicts.pop().ok_or_else(none)
 }

@@ -117,13 +117,13 @@ pub fn ask(
                 .flat_map(|ready| ready.claims.iter().flatten().map(move |c| (ready, c)))
                 .map(|(ready, claim)| (&ready.tokens, ready.tokens.pair(claim, model)));
             let cost = |(_, pair): &(&Tokens, Pair)| pair.cost();
+            let (batch_tokens, batch_size) = options.batch(model);
             loop {
-                let batch = batch::take(&mut pairs, cost, options.batch_tokens, options.batch_size);
+                let batch = batch::take(&mut pairs, cost, batch_tokens, batch_size);
                 if batch.is_empty() {
                     break;
                 }
-                let read =
-                    || stance::read(&batch, options.batch_tokens, model, options.abstain_below);
+                let read = || stance::read(&batch, batch_tokens, model, options.abstain_below);
                 verdicts.extend(pool.install(read)?);
                 watch(found.answers.len() + verdicts.len());
             }

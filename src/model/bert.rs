@@ -39,15 +39,25 @@ struct Embeddings {
 }
 
 /// What a family calls the parts of the network.
-struct Names {
+pub(super) struct Names {
     /// Before the number of a layer.
-    layer: &'static str,
-    query_key_value: [&'static str; 3],
-    attention_out: &'static str,
-    attention_norm: &'static str,
-    up: &'static str,
-    down: &'static str,
-    norm: &'static str,
+    pub(super) layer: &'static str,
+    pub(super) query_key_value: [&'static str; 3],
+    pub(super) attention_out: &'static str,
+    pub(super) attention_norm: &'static str,
+    pub(super) up: &'static str,
+    pub(super) down: &'static str,
+    pub(super) norm: &'static str,
+}
+
+impl Names {
+    /// Those of the family of `config`.
+    pub(super) fn of(config: &Config) -> Self {
+        match config.family {
+            Family::DistilBert => DISTILBERT,
+            _ => BERT,
+        }
+    }
 }
 
 const BERT: Names = Names {
@@ -102,10 +112,7 @@ impl Bert {
         config: &Config,
         arithmetic: Arithmetic,
     ) -> Result<Self> {
-        let names = match config.family {
-            Family::DistilBert => DISTILBERT,
-            _ => BERT,
-        };
+        let names = Names::of(config);
         let layer = |i| format!("{prefix}{}{i}", names.layer);
         let layers = (0..config.layers)
             .map(|i| Layer::load(weights, &layer(i), &names, config, arithmetic))

@@ -85,6 +85,11 @@ impl Classifier {
         })
     }
 
+    /// Whether the head reads the states of all tokens; else the first token's alone, and no other need be copied from a GPU.
+    pub fn reads_all(&self) -> bool {
+        self.head.mean
+    }
+
     /// What the head says of a window with these states.
     pub fn logits(&self, states: &[f32]) -> Vec<f32> {
         self.head.forward(states)

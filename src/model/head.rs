@@ -38,22 +38,12 @@ impl Head {
         })
     }
 
-    /// Takes one window's states `[tokens][width]` into an article's pool; windows come in order.
-    pub fn pool(&self, window: &Window, states: &[f32], pool: &mut Pool) {
-        let width = self.width;
-        let first = &states[..width];
-        for span in &window.spans {
-            let mut mean = vec![0f32; width];
-            for row in states[span.start * width..span.end * width].chunks_exact(width) {
-                for (m, v) in mean.iter_mut().zip(row) {
-                    *m += v;
-                }
-            }
-            for m in &mut mean {
-                *m /= span.len() as f32;
-            }
-            for logit in kernel::dense(&mean, &self.evidence, &self.evidence_bias) {
-                pool.add(logit, first, &mean);
+    /// Takes the [`rows`] of one window into an article's pool; windows come in order.
+    pub fn pool(&self, rows: &[f32], pool: &mut Pool) {
+        let (first, means) = rows.split_at(self.width);
+        for mean in means.chunks_exact(self.width) {
+            for logit in kernel::dense(mean, &self.evidence, &self.evidence_bias) {
+                pool.add(logit, first, mean);
             }
         }
     }
@@ -69,6 +59,25 @@ impl Head {
             evidence: pool.evidence,
         }
     }
+}
+
+/// What the heads read of a window with `states` `[tokens][width]`: the first token's state, then the mean of each span's.
+pub fn rows(window: &Window, states: &[f32], width: usize) -> Vec<f32> {
+    let mut rows = Vec::with_capacity((1 + window.spans.len()) * width);
+    rows.extend(&states[..width]);
+    for span in &window.spans {
+        let mut mean = vec![0f32; width];
+        for row in states[span.start * width..span.end * width].chunks_exact(width) {
+            for (m, v) in mean.iter_mut().zip(row) {
+                *m += v;
+            }
+        }
+        for m in &mut mean {
+            *m /= span.len() as f32;
+        }
+        rows.extend(mean);
+    }
+    rows
 }
 
 /// `Σ aC` and `Σ ah` of an article so far, in one pass and in memory that does not grow with the article but for one logit a

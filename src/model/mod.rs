@@ -1,6 +1,6 @@
 //! The only user of candle: a model is loaded here, and tensors stop here. Plain token ids go in, plain floats come out.
 //!
-//! [`Model::load`] takes a model's [`Files`], a [`Device`] and an [`Engine`]: a device enters by that seam, an architecture by a
+//! [`Model::load`] takes a model's [`Files`], a [`Place`] and an [`Engine`]: a device enters by that seam, an architecture by a
 //! file of its own that implements [`Encoder`].
 
 pub mod decoder;
@@ -12,16 +12,21 @@ mod bert;
 mod classifier;
 mod config;
 mod deberta;
+mod device;
 mod fake;
 mod head;
 mod modernbert;
 mod ops;
+mod padded;
 mod reference;
 mod tokenizer;
 mod weights;
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+pub use self::device::{Device, Dtype, Place};
 pub use self::manifest::Manifest;
 pub use self::store::Files;
 pub use self::tokenizer::Tokenizer;
@@ -30,11 +35,15 @@ use self::alone::Alone;
 use self::classifier::Classifier;
 use self::config::{Config, Family};
 use self::decoder::Answers;
+use self::device::Card;
 use self::head::{Head, Pool};
-use self::manifest::{Label, Task};
+use self::manifest::{Architecture, Label, Task};
 use self::weights::{Matrix, Weights};
 use crate::batch;
 use crate::error::{Error, Result};
+
+/// Rows and columns of the matrices whose product shows what a GPU computes at best.
+const PEAK_SIDE: usize = 8192;
 
 /// One input of the encoder.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,16 +76,28 @@ pub trait Encoder: Send + Sync {
     /// # Errors
     /// [`Error::Model`] when the device fails.
     fn encode(&self, windows: &[&Window]) -> Result<Vec<f32>>;
-}
 
-/// Where to compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Device {
-    /// The best there is; today the CPU.
-    #[default]
-    Auto,
-    /// The CPU.
-    Cpu,
+    /// Of each window the first token's state and the mean of each span's, `[1 + spans][width]`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the device fails.
+    fn pooled(&self, windows: &[&Window]) -> Result<Vec<f32>> {
+        let states = self.encode(windows)?;
+        let width = states.len() / windows.iter().map(|w| w.ids.len()).sum::<usize>().max(1);
+        let mut rest = &states[..];
+        let mut rows = Vec::new();
+        for window in windows {
+            let (states, after) = rest.split_at(window.ids.len() * width);
+            rows.extend(head::rows(window, states, width));
+            rest = after;
+        }
+        Ok(rows)
+    }
+
+    /// What a person should hear of how it went; said once.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How to compute.
@@ -104,6 +125,8 @@ pub struct Shape {
     pub inner: usize,
     /// Whether the layers' products are computed in 8 bits; else in float.
     pub int8: bool,
+    /// Bytes of a weight of the layers.
+    pub weight: usize,
 }
 
 /// A loaded model.
@@ -111,6 +134,10 @@ pub struct Model {
     manifest: Manifest,
     tokenizer: Tokenizer,
     network: Network,
+    engine: Engine,
+    /// What it computes on, if not the CPU.
+    card: Option<Card>,
+    note: Option<String>,
 }
 
 enum Network {
@@ -150,11 +177,37 @@ pub enum Layout {
 }
 
 impl Model {
-    /// Loads a model; whatever does not match is refused.
+    /// Loads a model; whatever does not match is refused, and so is a place that cannot be had.
     ///
     /// # Errors
-    /// [`Error::Model`] that says what does not match and what to do.
-    pub fn load(files: &Files, device: Device, engine: Engine) -> Result<Self> {
+    /// [`Error::Model`] that says what does not match and what to do; [`Error::Usage`] when engine and place do not go together.
+    pub fn load(files: &Files, place: impl Into<Place>, engine: Engine) -> Result<Self> {
+        let place: Place = place.into();
+        let manifest = &files.manifest;
+        let place = match (engine, manifest.architecture) {
+            (Engine::Native, _) if manifest.task == Task::StanceDecoder => {
+                place.on_cpu(&format!("`{}`", manifest.architecture.name()))?
+            }
+            (Engine::Native, Architecture::DebertaV2 | Architecture::Modernbert) => {
+                place.on_cpu(&format!("`{}`", manifest.architecture.name()))?
+            }
+            (Engine::Native, _) => place,
+            (other, _) => place.on_cpu(&format!("the {other:?} engine").to_lowercase())?,
+        };
+        let (card, note) = match engine {
+            Engine::Fake => (None, None),
+            _ => place.open()?,
+        };
+        let engine = match (engine, place.dtype) {
+            (Engine::Native, Dtype::F32) if card.is_none() => Engine::Float,
+            (engine, _) => engine,
+        };
+        let model = Self::load_on(files, card, engine)?;
+        Ok(Self { note, ..model })
+    }
+
+    /// The same on a card that has been opened; `None` is the CPU.
+    fn load_on(files: &Files, card: Option<Card>, engine: Engine) -> Result<Self> {
         let mut manifest = files.manifest.clone();
         if engine == Engine::Fake {
             "fake".clone_into(&mut manifest.name);
@@ -163,9 +216,11 @@ impl Model {
                 manifest,
                 tokenizer: Tokenizer::fake(),
                 network: Network::Fake,
+                engine,
+                card: None,
+                note: None,
             });
         }
-        let (Device::Auto | Device::Cpu) = device;
         if manifest.task == Task::StanceDecoder {
             if engine == Engine::Reference {
                 return Err(Error::Usage(format!(
@@ -178,6 +233,9 @@ impl Model {
                 manifest,
                 tokenizer,
                 network: Network::Decoder(Box::new(answers)),
+                engine,
+                card: None,
+                note: None,
             });
         }
         let config = Config::read(&files.config, &manifest.config, manifest.architecture)?;
@@ -204,7 +262,7 @@ impl Model {
                         config.words
                     )));
                 }
-                stance_network(&weights, &config, files, engine)?
+                stance_network(&weights, &config, files, engine, card.as_ref())?
             }
             Task::StanceClassifier | Task::Nli => {
                 Config::expect_classifier(&files.config, &manifest.config)?;
@@ -217,7 +275,7 @@ impl Model {
                 Network::Classifier {
                     head: Classifier::load(&weights, &config, &manifest)?,
                     width: config.width,
-                    encoder: encoder(&weights, &config, &manifest, engine)?,
+                    encoder: encoder(&weights, &config, &manifest, engine, card.as_ref())?,
                 }
             }
             // Loaded above.
@@ -228,7 +286,47 @@ impl Model {
             manifest,
             tokenizer,
             network,
+            engine,
+            card,
+            note: None,
         })
+    }
+
+    /// The GPU that it computes on, and in what numbers; `None` is the CPU.
+    pub fn gpu(&self) -> Option<&str> {
+        self.card.as_ref().map(|card| &card.name[..])
+    }
+
+    /// How it computes: other arithmetic may give other last digits.
+    pub fn arithmetic(&self) -> String {
+        match &self.card {
+            Some(card) => format!("{} on a GPU", card.dtype.as_str()),
+            None => format!("{:?}", self.engine).to_lowercase(),
+        }
+    }
+
+    /// What there is to say about where it computes: which GPU opened, or why none did where one could have.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// What a person should hear of how computing went; said once.
+    pub fn warning(&self) -> Option<String> {
+        match &self.network {
+            Network::Stance { encoder, .. } | Network::Classifier { encoder, .. } => {
+                encoder.warning()
+            }
+            Network::Decoder(_) | Network::Fake => None,
+        }
+    }
+
+    /// Operations and bytes a second of the GPU at its best, measured now; `None` on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the device fails.
+    pub fn peaks(&self) -> Result<Option<(f64, f64)>> {
+        let peaks = self.card.as_ref().map(|card| card.peaks(PEAK_SIDE));
+        Ok(peaks.transpose()?)
     }
 
     /// What the model is.
@@ -295,8 +393,24 @@ impl Model {
             width,
         } = &self.network
         {
-            states(&**encoder, *width, windows, tokens, &mut |_, states| {
-                logits.push(head.logits(states));
+            in_batches(windows, tokens, &mut |batch: &[&Window]| {
+                let all = head.reads_all();
+                let states = match all {
+                    true => encoder.encode(batch)?,
+                    false => encoder.pooled(batch)?,
+                };
+                let mut rest = &states[..];
+                for window in batch {
+                    let rows = if all {
+                        window.ids.len()
+                    } else {
+                        1 + window.spans.len()
+                    };
+                    let (states, after) = rest.split_at(rows * width);
+                    logits.push(head.logits(states));
+                    rest = after;
+                }
+                Ok(())
             })?;
         }
         logits.iter().try_for_each(|logits| finite(logits))?;
@@ -321,18 +435,19 @@ impl Model {
                     .zip(articles)
                     .flat_map(|(article, windows)| windows.iter().map(move |_| article));
                 let mut pools: Vec<Pool> = articles.iter().map(|_| Pool::new(*width)).collect();
-                states(
-                    &**encoder,
-                    *width,
-                    &windows,
-                    tokens,
-                    &mut |window, states| {
+                in_batches(&windows, tokens, &mut |batch: &[&Window]| {
+                    let rows = encoder.pooled(batch)?;
+                    let mut rest = &rows[..];
+                    for window in batch {
+                        let (rows, after) = rest.split_at((1 + window.spans.len()) * width);
                         if let Some(article) = articles_of.next() {
-                            head.pool(window, states, &mut pools[article]);
+                            head.pool(rows, &mut pools[article]);
                         }
-                    },
-                )?;
-                let readings = pools.into_iter().map(|pool| {
+                        rest = after;
+                    }
+                    Ok(())
+                })?;
+                let readings = pools.into_par_iter().map(|pool| {
                     let reading = self.named(head.read(pool));
                     finite(&reading.stance)?;
                     finite(&reading.evidence)?;
@@ -385,26 +500,15 @@ fn finite(logits: &[f32]) -> Result<()> {
     }
 }
 
-/// Hands on the states of each window, in order.
-fn states(
-    encoder: &dyn Encoder,
-    width: usize,
+/// Hands on windows in batches of at most about `tokens` tokens, in order.
+fn in_batches(
     windows: &[&Window],
     tokens: usize,
-    take: &mut dyn FnMut(&Window, &[f32]),
+    read: &mut dyn FnMut(&[&Window]) -> Result<()>,
 ) -> Result<()> {
     let costs = windows.iter().map(|window| window.ids.len());
-    for range in batch::by_budget(costs, tokens) {
-        let group = &windows[range];
-        let states = encoder.encode(group)?;
-        let mut rest = &states[..];
-        for window in group {
-            let (states, after) = rest.split_at(window.ids.len() * width);
-            take(window, states);
-            rest = after;
-        }
-    }
-    Ok(())
+    let mut batches = batch::by_budget(costs, tokens).into_iter();
+    batches.try_for_each(|range| read(&windows[range]))
 }
 
 /// BERT under heads of our own.
@@ -413,13 +517,16 @@ fn stance_network(
     config: &Config,
     files: &Files,
     engine: Engine,
+    card: Option<&Card>,
 ) -> Result<Network> {
-    let encoder: Box<dyn Encoder> = match engine {
-        Engine::Reference => Box::new(reference::Reference::load(weights, &files.config)?),
+    let encoder: Box<dyn Encoder> = match (card, engine) {
+        (Some(card), _) => Box::new(padded::Padded::load(weights, "", config, card.clone())?),
+        (_, Engine::Reference) => Box::new(reference::Reference::load(weights, &files.config)?),
         _ => Box::new(bert::Bert::load(weights, "", config, arithmetic(engine))?),
     };
     let up = "encoder.layer.0.intermediate.dense.weight";
     let up = weights.matrix(up, config.inner, config.width)?;
+    let int8 = matches!(up, Matrix::Int8 { .. }) && engine == Engine::Native && card.is_none();
     Ok(Network::Stance {
         encoder,
         head: Head::load(weights, config.width)?,
@@ -427,7 +534,12 @@ fn stance_network(
             layers: config.layers,
             width: config.width,
             inner: config.inner,
-            int8: matches!(up, Matrix::Int8 { .. }) && engine == Engine::Native,
+            int8,
+            weight: match card {
+                Some(card) => card.dtype.size_in_bytes(),
+                None if int8 => 1,
+                None => 4,
+            },
         },
     })
 }
@@ -440,18 +552,29 @@ fn arithmetic(engine: Engine) -> bert::Arithmetic {
     }
 }
 
-/// The encoder under a classifier's head. Those of other networks than BERT's are float, whatever is asked for.
+/// The encoder under a classifier's head. Those of other networks than BERT's are float, whatever is asked for; a card is only for BERT and its kin.
 fn encoder(
     weights: &Weights,
     config: &Config,
     manifest: &Manifest,
     engine: Engine,
+    card: Option<&Card>,
 ) -> Result<Box<dyn Encoder>> {
-    let bert = |prefix| bert::Bert::load(weights, prefix, config, arithmetic(engine));
+    let bert = |prefix| -> Result<Box<dyn Encoder>> {
+        Ok(match card {
+            Some(card) => Box::new(padded::Padded::load(weights, prefix, config, card.clone())?),
+            None => Box::new(bert::Bert::load(
+                weights,
+                prefix,
+                config,
+                arithmetic(engine),
+            )?),
+        })
+    };
     Ok(match &config.family {
-        Family::Bert => Box::new(bert("bert.")?),
-        Family::Roberta { .. } => Box::new(bert("roberta.")?),
-        Family::DistilBert => Box::new(bert("distilbert.")?),
+        Family::Bert => bert("bert.")?,
+        Family::Roberta { .. } => bert("roberta.")?,
+        Family::DistilBert => bert("distilbert.")?,
         Family::Deberta(settings) => Box::new(Alone(deberta::Deberta::load(
             weights, "deberta.", config, settings,
         )?)),

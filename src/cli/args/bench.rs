@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tidings::model::store::EMBEDDED;
 
-use super::{DeviceArg, EngineArg, Input, threads};
+use super::{EngineArg, Input, PlaceArgs, threads};
 
 pub(super) const BENCH_HELP: &str = "\
 Each subject (a model, engine and settings) is loaded in a few processes, one after the other. Each
@@ -22,8 +22,8 @@ Examples:
   tidings bench --baseline before.json --fail-on-regression 5   … and compare: 4 if slower
   tidings bench --engine native,reference --interleave          two engines, in turns
 
-Exit codes: 0 all well; 2 bad usage, or a baseline of other settings; 3 no model, or results that
-could not be written; 4 slower than the baseline by more than --fail-on-regression.";
+Exit codes: 0 all well; 2 bad usage, or a baseline of other settings; 3 no model or device, or
+results that could not be written; 4 slower than the baseline by more than --fail-on-regression.";
 
 #[derive(Args)]
 pub struct Bench {
@@ -62,16 +62,15 @@ pub struct Bench {
     #[arg(long, value_name = "ENGINE,…", value_enum, value_delimiter = ',', hide_possible_values = true, default_values_t = [EngineArg::Native], help_heading = "Subjects")]
     pub engine: Vec<EngineArg>,
 
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t = DeviceArg::Auto, help_heading = "Subjects")]
-    pub device: DeviceArg,
+    #[command(flatten)]
+    pub place: PlaceArgs,
 
     /// Computing threads; 0 is one a core (a list: a grid)
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [0], value_parser = threads, help_heading = "Subjects")]
     pub threads: Vec<usize>,
 
-    /// Tokens that the model reads at once (a list: a grid)
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [2048], value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Subjects")]
+    /// Tokens that the model reads at once (a list: a grid) [default: 2048; on a GPU 65536]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [0], hide_default_value = true, value_parser = clap::value_parser!(u32).range(0..=10_000_000), help_heading = "Subjects")]
     pub batch_tokens: Vec<u32>,
 
     /// Measure also this command, another program that speaks the lines of benches/peers/README.md; repeat for several

@@ -112,12 +112,25 @@ pub struct Classify {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads, help_heading = "Model")]
     pub threads: usize,
 
-    /// Tokens that the model reads at once: more memory for a little more speed; never changes a result
-    #[arg(long, value_name = "N", default_value_t = 2048, help_heading = "Model")]
+    /// Tokens that the model reads at once: more memory for a little more speed; never changes a result of the CPU's [default: 2048; on
+    /// a GPU 65536]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "Model"
+    )]
     pub batch_tokens: usize,
 
-    /// Articles that the model reads at once, at most; never changes a result
-    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Model")]
+    /// Articles that the model reads at once, at most; never changes a result of the CPU's [default: 64; on a GPU 1024]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "Model"
+    )]
     pub batch_size: usize,
 
     /// Milliseconds that an article may wait for others to fill its batch: for slow pipes; never changes a result

@@ -30,7 +30,7 @@ own shares. The calibration error (ten bins of the best score) is how far score 
 apart. An article is long when the model reads it in more than one window.
 
 Exit codes: 0 all well; 1 some articles could not be read (they are in no figure but FNC-1's score);
-2 bad usage; 3 no model, or results that could not be written.";
+2 bad usage; 3 no model or device, or results that could not be written.";
 
 #[derive(Args)]
 pub struct Eval {

@@ -96,6 +96,9 @@ fn head(out: &mut impl Write, report: &Report, style: Style) -> io::Result<()> {
             machine.features.join(" ")
         ),
     ];
+    for gpu in report.gpus() {
+        lines.push(format!("GPU: {}", plain(gpu)));
+    }
     if let Some(Measured { settings, .. }) = report.subjects.first() {
         lines.push(format!(
             "{} ({}): {} tokens in {} windows{}; claims: {}",
@@ -149,12 +152,18 @@ fn subject(settings: &Settings) -> String {
             plain(&settings.name),
             count(setup.threads, "thread")
         ),
-        engine => format!(
-            "{}, {engine}, {}, batches of {} tokens{length}",
-            plain(&settings.name),
-            count(setup.threads, "thread"),
-            setup.batch_tokens
-        ),
+        engine => {
+            let engine = match &settings.gpu {
+                Some(gpu) => format!("on {}", plain(gpu)),
+                None => engine.to_owned(),
+            };
+            format!(
+                "{}, {engine}, {}, batches of {} tokens{length}",
+                plain(&settings.name),
+                count(setup.threads, "thread"),
+                setup.batch_tokens
+            )
+        }
     }
 }
 
@@ -185,7 +194,10 @@ fn row(subject: &Measured) -> Vec<String> {
     };
     vec![
         plain(&settings.name),
-        settings.setup.engine.clone(),
+        match &settings.gpu {
+            Some(gpu) => plain(gpu),
+            None => settings.setup.engine.clone(),
+        },
         settings.setup.threads.to_string(),
         settings.setup.batch_tokens.to_string(),
         settings.setup.length.map_or_else(none, |n| n.to_string()),
@@ -267,12 +279,15 @@ fn lines(out: &mut impl Write, figures: &Figures, style: Style) -> io::Result<()
         )?;
     }
     if let Some(r) = &figures.roofline {
+        let int8 = match r.peaks.int8 {
+            0.0 => String::new(),
+            int8 => format!("{:.0} Gop/s in 8 bits, ", int8 / 1e9),
+        };
         writeln!(
             out,
-            "{lead}roofline: encoding ran at {:.0}% of what this machine could do at best ({:.0} Gop/s; peaks {:.0} Gop/s in 8 bits, {:.0} GFLOP/s, {:.1} GB/s)",
+            "{lead}roofline: encoding ran at {:.0}% of what this machine could do at best ({:.0} Gop/s; peaks {int8}{:.0} GFLOP/s, {:.1} GB/s)",
             r.share * 100.0,
             r.operations / 1e9,
-            r.peaks.int8 / 1e9,
             r.peaks.float / 1e9,
             r.peaks.bandwidth / 1e9
         )?;

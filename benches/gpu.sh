@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# What a GPU does, as two tables: resident (articles/s of whole runs and of the model alone, latency, share of the card's peak), beside
+# PyTorch's bf16 with scaled-dot-product attention where PYTHON has torch for CUDA; and end to end, from JSON Lines to JSON Lines.
+#
+#   benches/gpu.sh PROGRAM [ARTICLES.jsonl]     PROGRAM is built with --features cuda; without ARTICLES, example articles over and over
+#   PYTHON=venv/bin/python benches/gpu.sh …     … with benches/peers/requirements.txt, torch for CUDA
+set -euo pipefail
+program=$(realpath "$1") articles=${2:+$(realpath "$2")}
+cd "$(dirname "$0")/.."
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+if [ -z "$articles" ]; then
+    articles=$folder/articles.jsonl
+    "$program" extract --json tests/data/wire tests/data/pages >"$folder/once.jsonl"
+    for _ in {1..2000}; do cat "$folder/once.jsonl"; done >"$articles"
+fi
+peer=()
+if [ -n "${PYTHON:-}" ]; then peer=(--interleave --against "'$PYTHON' benches/peers/peer.py torch-bf16-cuda $folder"); fi
+echo "## Resident"
+"$program" bench --device cuda --articles 4096 --format md "${peer[@]}" "$articles"
+printf '\n## End to end, %s articles as JSON Lines\n\n' "$(wc -l <"$articles")"
+for trial in 1 2 3; do
+    "$program" classify --device cuda --any-language --no-progress "$articles" 2>&1 >"$folder/records.jsonl" | sed "s/^/- run $trial: /"
+done
