@@ -2,13 +2,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use candle_core::Device;
+use serde_json::Value;
 
 use super::*;
+use crate::article::read::{ReadOptions, Reader, sources};
 use crate::model::bert::{Arithmetic, Bert};
 use crate::model::store::EMBEDDED;
 use crate::model::{Engine, Files, Model, Reading};
+use crate::output::JsonLines;
+use crate::pipeline::Options;
 use crate::stance::Stance;
 
 fn card(dtype: DType) -> Card {
@@ -255,4 +260,53 @@ fn a_full_memory_is_told_once_with_what_to_do() {
     let told = padded.warning().unwrap();
     assert!(told.contains("--batch-tokens 4096"), "{told}");
     assert_eq!(padded.warning(), None);
+}
+
+/// The records of our example articles, as `classify` makes them.
+fn records(model: &Model) -> Vec<Value> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let folders =
+        ["wire", "noisy", "pages", "records"].map(|folder| format!("{root}/tests/data/{folder}"));
+    let articles = Reader::new(sources(&folders).unwrap(), ReadOptions::default());
+    let options = Options {
+        // All in one chunk: with two at once candle's CPU operations, unlike a card's, could wait for each other in the pool.
+        max_latency: Duration::from_secs(600),
+        ..Options::default()
+    };
+    let mut out = Vec::new();
+    let mut sink = JsonLines(&mut out);
+    crate::run(articles, model, &options, &mut sink, &mut |_| ()).unwrap();
+    let lines = String::from_utf8(out).unwrap();
+    let lines = lines.lines().map(serde_json::from_str);
+    lines.collect::<std::result::Result<_, _>>().unwrap()
+}
+
+#[test]
+fn a_run_beside_a_card_gives_the_records_of_one_without() {
+    let files = Files::open(EMBEDDED).unwrap();
+    let wanted = records(&Model::load_on(&files, None, Engine::Float).unwrap());
+    for (dtype, within) in [(DType::F32, 1e-3), (DType::F16, 2e-2)] {
+        let model = Model::load_on(&files, Some(card(dtype)), Engine::Native).unwrap();
+        assert_eq!(Options::default().batch(&model).0, 65_536);
+        let found = records(&model);
+        assert_eq!(found.len(), wanted.len());
+        let mut worst = 0f64;
+        for (found, wanted) in found.iter().zip(&wanted) {
+            for same in ["id", "label", "error", "tokens", "windows"] {
+                assert_eq!(found[same], wanted[same]);
+            }
+            for (name, score) in wanted["scores"].as_object().into_iter().flatten() {
+                let found = found["scores"][name].as_f64().unwrap();
+                worst = worst.max((found - score.as_f64().unwrap()).abs());
+            }
+        }
+        #[allow(clippy::print_stdout)]
+        {
+            println!(
+                "{dtype:?}, {} records: scores off by up to {worst}",
+                found.len()
+            );
+        }
+        assert!(worst < within, "{dtype:?}: {worst}");
+    }
 }
