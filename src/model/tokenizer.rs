@@ -106,7 +106,9 @@ impl Tokenizer {
             unknown,
             spaced: false,
         };
-        tokenizer.spaced = tokenizer.encode("a")? != tokenizer.encode(" a")?;
+        // Some put a space before every text by themselves.
+        let [two, b, a] = ["b a", "b", "a"].map(|text| tokenizer.encode(text));
+        tokenizer.spaced = two? != [b?, a?].concat();
         Ok(tokenizer)
     }
 
