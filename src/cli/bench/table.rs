@@ -199,7 +199,11 @@ fn row(subject: &Measured) -> Vec<String> {
             None => settings.setup.engine.clone(),
         },
         settings.setup.threads.to_string(),
-        settings.setup.batch_tokens.to_string(),
+        match settings.setup.batch_tokens {
+            // Of a peer, which says how it batches in its name.
+            0 => none(),
+            tokens => tokens.to_string(),
+        },
         settings.setup.length.map_or_else(none, |n| n.to_string()),
         with_interval(&figures.articles),
         middle(&figures.tokens, 1.0),
