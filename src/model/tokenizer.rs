@@ -1,5 +1,7 @@
 //! Text to token ids. What an article contains is only text: `[SEP]` in it is some pieces of text, or unknown, never a separator.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::fake;
 use crate::error::{Error, Result};
 
@@ -129,9 +131,7 @@ impl Tokenizer {
             Inner::Json(inner) => inner,
             Inner::Fake => return Ok(fake::encode(text)),
         };
-        let encoding = inner
-            .encode_fast(text, false)
-            .map_err(|e| fail(e.to_string()))?;
+        let encoding = guarded(|| inner.encode_fast(text, false))?;
         // Some vocabularies hold `</s>` as a word like any other, which a text can spell.
         let ids = encoding.get_ids().iter();
         Ok(ids
@@ -163,17 +163,14 @@ impl Marked {
     /// # Errors
     /// [`Error::Model`] when the tokenizer's own rules fail on the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.0.encode_fast(text, false);
-        Ok(encoding
-            .map_err(|e| fail(e.to_string()))?
-            .get_ids()
-            .to_vec())
+        let encoding = guarded(|| self.0.encode_fast(text, false))?;
+        Ok(encoding.get_ids().to_vec())
     }
 }
 
 /// Reads a `tokenizer.json` for a model of `words` words, which takes texts of any length as they are.
 fn parse(json: &[u8], words: usize) -> Result<tokenizers::Tokenizer> {
-    let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|e| fail(e.to_string()))?;
+    let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(json))?;
     if let Some((word, id)) = inner
         .get_vocab(true)
         .iter()
@@ -191,6 +188,13 @@ fn parse(json: &[u8], words: usize) -> Result<tokenizers::Tokenizer> {
     Ok(inner)
 }
 
+/// What the library does with a file of others'; it panics at some that are damaged.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    let done = done.map_err(|_| fail("the tokenizers library fails at it".to_owned()))?;
+    done.map_err(|e| fail(e.to_string()))
+}
+
 /// Special tokens in one place at most: manifests keep room for so many.
 const MOST_MARKS: usize = 2;
 /// What tokenizers call a word that they do not have.
@@ -206,9 +210,7 @@ impl Pair {
                     .to_owned(),
             )
         };
-        let encoding = inner
-            .encode(("a", "a"), true)
-            .map_err(|e| fail(e.to_string()))?;
+        let encoding = guarded(|| inner.encode(("a", "a"), true))?;
         let marks = encoding.get_special_tokens_mask();
         let runs: Vec<(&[u32], &[u32])> = marks
             .chunk_by(|a, b| a == b)
