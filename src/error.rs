@@ -13,6 +13,9 @@ pub enum Error {
     /// The model is missing, damaged, or not what its manifest says.
     #[error("{0}")]
     Model(String),
+    /// The device that was asked for does not open.
+    #[error("{0}")]
+    Device(String),
     /// The results cannot be written.
     #[error("cannot write the results: {0}")]
     Output(#[source] std::io::Error),

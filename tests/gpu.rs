@@ -141,7 +141,7 @@ fn a_gpu_that_cannot_be_had_is_told_with_what_to_do() {
             let said = ran.refused();
             let wanted = match built {
                 true => "cuda:99 does not open",
-                false => "this program was not built for",
+                false => "error: this program was not built for",
             };
             assert!(
                 said.contains(wanted) && said.contains("--device cpu"),

@@ -131,7 +131,7 @@ impl Place {
     /// Opens the card, with what there is to say about it; `None` is the CPU.
     ///
     /// # Errors
-    /// [`Error::Model`] when what is asked for cannot be had, with what to do.
+    /// [`Error::Device`] when what is asked for cannot be had, with what to do; [`Error::Usage`] for numbers that the CPU does not compute with.
     pub(super) fn open(self) -> Result<(Option<Card>, Option<String>)> {
         let wanted = match self.device {
             Device::Auto if utils::cuda_is_available() => Device::Cuda(0),
@@ -150,7 +150,7 @@ impl Place {
             }
             (Ok(None), _) => (None, None),
             (Err(no), Device::Auto) => (None, Some(format!("computing on the CPU: {}", no.why))),
-            (Err(no), _) => return Err(Error::Model(format!("{}: {}", no.why, no.advice))),
+            (Err(no), _) => return Err(Error::Device(format!("{}: {}", no.why, no.advice))),
         };
         if card.is_none() && matches!(self.dtype, Dtype::F16 | Dtype::Bf16) {
             let note = note.map(|note| format!(" ({note})"));
@@ -347,7 +347,7 @@ mod tests {
         for (device, built, says) in cards {
             if !built {
                 let error = Place::from(device).open().unwrap_err();
-                assert!(matches!(error, Error::Model(_)));
+                assert!(matches!(error, Error::Device(_)));
                 assert!(error.to_string().contains(says), "{error}");
             }
         }
