@@ -164,6 +164,9 @@ impl Place {
     }
 }
 
+/// Rows and columns of the matrices whose product shows what a card computes at best.
+pub const PEAK_SIDE: usize = 8192;
+
 /// A device that candle computes on.
 #[derive(Debug, Clone)]
 pub struct Card {

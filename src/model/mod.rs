@@ -1,7 +1,7 @@
 //! The only user of candle: a model is loaded here, and tensors stop here. Plain token ids go in, plain floats come out.
 //!
 //! [`Model::load`] takes a model's [`Files`], a [`Place`] and an [`Engine`]: a device enters by that seam, an architecture by a
-//! file of its own that implements [`Encoder`].
+//! file of its own that implements [`Encoder`], which `load.rs` picks. Here is what a loaded model does: read windows.
 
 pub mod decoder;
 pub mod manifest;
@@ -15,6 +15,7 @@ mod deberta;
 mod device;
 mod fake;
 mod head;
+mod load;
 mod modernbert;
 mod ops;
 mod padded;
@@ -31,19 +32,13 @@ pub use self::manifest::Manifest;
 pub use self::store::Files;
 pub use self::tokenizer::Tokenizer;
 
-use self::alone::Alone;
 use self::classifier::Classifier;
-use self::config::{Config, Family};
 use self::decoder::Answers;
 use self::device::Card;
 use self::head::{Head, Pool};
-use self::manifest::{Architecture, Label, Task};
-use self::weights::{Matrix, Weights};
+use self::manifest::{Label, Task};
 use crate::batch;
 use crate::error::{Error, Result};
-
-/// Rows and columns of the matrices whose product shows what a GPU computes at best.
-const PEAK_SIDE: usize = 8192;
 
 /// One input of the encoder.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,121 +172,6 @@ pub enum Layout {
 }
 
 impl Model {
-    /// Loads a model; whatever does not match is refused, and so is a place that cannot be had.
-    ///
-    /// # Errors
-    /// [`Error::Model`] that says what does not match and what to do; [`Error::Usage`] when engine and place do not go together.
-    pub fn load(files: &Files, place: impl Into<Place>, engine: Engine) -> Result<Self> {
-        let place: Place = place.into();
-        let manifest = &files.manifest;
-        let place = match (engine, manifest.architecture) {
-            (Engine::Native, _) if manifest.task == Task::StanceDecoder => {
-                place.on_cpu(&format!("`{}`", manifest.architecture.name()))?
-            }
-            (Engine::Native, Architecture::DebertaV2 | Architecture::Modernbert) => {
-                place.on_cpu(&format!("`{}`", manifest.architecture.name()))?
-            }
-            (Engine::Native, _) => place,
-            (other, _) => place.on_cpu(&format!("the {other:?} engine").to_lowercase())?,
-        };
-        let (card, note) = match engine {
-            Engine::Fake => (None, None),
-            _ => place.open()?,
-        };
-        let engine = match (engine, place.dtype) {
-            (Engine::Native, Dtype::F32) if card.is_none() => Engine::Float,
-            (engine, _) => engine,
-        };
-        let model = Self::load_on(files, card, engine)?;
-        Ok(Self { note, ..model })
-    }
-
-    /// The same on a card that has been opened; `None` is the CPU.
-    fn load_on(files: &Files, card: Option<Card>, engine: Engine) -> Result<Self> {
-        let mut manifest = files.manifest.clone();
-        if engine == Engine::Fake {
-            "fake".clone_into(&mut manifest.name);
-            "0".repeat(64).clone_into(&mut manifest.weights_sha256);
-            return Ok(Self {
-                manifest,
-                tokenizer: Tokenizer::fake(),
-                network: Network::Fake,
-                engine,
-                card: None,
-                note: None,
-            });
-        }
-        if manifest.task == Task::StanceDecoder {
-            if engine == Engine::Reference {
-                return Err(Error::Usage(format!(
-                    "there is no reference engine for `{}`, a decoder",
-                    manifest.name
-                )));
-            }
-            let (answers, tokenizer) = Answers::load(files)?;
-            return Ok(Self {
-                manifest,
-                tokenizer,
-                network: Network::Decoder(Box::new(answers)),
-                engine,
-                card: None,
-                note: None,
-            });
-        }
-        let config = Config::read(&files.config, &manifest.config, manifest.architecture)?;
-        let fail = |what: String| Err(Error::Model(format!("{}: {what}", manifest.config)));
-        if config.longest() < manifest.input.window {
-            return fail(format!(
-                "max_position_embeddings is {}: the encoder reads at most {} tokens, but the manifest's window has {}. Lower it there",
-                config.positions,
-                config.longest(),
-                manifest.input.window
-            ));
-        }
-        let tokenizer = Tokenizer::new(&files.tokenizer, config.words)?;
-        let weights = Weights::new(&files.weights)?;
-        let network = match manifest.task {
-            Task::Stance => {
-                if config.types < 2 {
-                    return fail("type_vocab_size must be 2: claim and article".to_owned());
-                }
-                if tokenizer.words() != config.words {
-                    return Err(Error::Model(format!(
-                        "tokenizer: {} words, but the encoder has {}",
-                        tokenizer.words(),
-                        config.words
-                    )));
-                }
-                stance_network(&weights, &config, files, engine, card.as_ref())?
-            }
-            Task::StanceClassifier | Task::Nli => {
-                Config::expect_classifier(&files.config, &manifest.config)?;
-                if engine == Engine::Reference {
-                    return Err(Error::Usage(format!(
-                        "there is no reference engine for `{}`, a classifier",
-                        manifest.name
-                    )));
-                }
-                Network::Classifier {
-                    head: Classifier::load(&weights, &config, &manifest)?,
-                    width: config.width,
-                    encoder: encoder(&weights, &config, &manifest, engine, card.as_ref())?,
-                }
-            }
-            // Loaded above.
-            Task::StanceDecoder => return fail("a decoder is no encoder".to_owned()),
-        };
-        weights.finish(idle(manifest.task))?;
-        Ok(Self {
-            manifest,
-            tokenizer,
-            network,
-            engine,
-            card,
-            note: None,
-        })
-    }
-
     /// The GPU that it computes on, and in what numbers; `None` is the CPU.
     pub fn gpu(&self) -> Option<&str> {
         self.card.as_ref().map(|card| &card.name[..])
@@ -325,7 +205,7 @@ impl Model {
     /// # Errors
     /// [`Error::Model`] when the device fails.
     pub fn peaks(&self) -> Result<Option<(f64, f64)>> {
-        let peaks = self.card.as_ref().map(|card| card.peaks(PEAK_SIDE));
+        let peaks = self.card.as_ref().map(|card| card.peaks(device::PEAK_SIDE));
         Ok(peaks.transpose()?)
     }
 
@@ -509,100 +389,6 @@ fn in_batches(
     let costs = windows.iter().map(|window| window.ids.len());
     let mut batches = batch::by_budget(costs, tokens).into_iter();
     batches.try_for_each(|range| read(&windows[range]))
-}
-
-/// BERT under heads of our own.
-fn stance_network(
-    weights: &Weights,
-    config: &Config,
-    files: &Files,
-    engine: Engine,
-    card: Option<&Card>,
-) -> Result<Network> {
-    let encoder: Box<dyn Encoder> = match (card, engine) {
-        (Some(card), _) => Box::new(padded::Padded::load(weights, "", config, card.clone())?),
-        (_, Engine::Reference) => Box::new(reference::Reference::load(weights, &files.config)?),
-        _ => Box::new(bert::Bert::load(weights, "", config, arithmetic(engine))?),
-    };
-    let up = "encoder.layer.0.intermediate.dense.weight";
-    let up = weights.matrix(up, config.inner, config.width)?;
-    let int8 = matches!(up, Matrix::Int8 { .. }) && engine == Engine::Native && card.is_none();
-    Ok(Network::Stance {
-        encoder,
-        head: Head::load(weights, config.width)?,
-        shape: Shape {
-            layers: config.layers,
-            width: config.width,
-            inner: config.inner,
-            int8,
-            weight: match card {
-                Some(card) => card.dtype.size_in_bytes(),
-                None if int8 => 1,
-                None => 4,
-            },
-        },
-    })
-}
-
-/// How our own engine computes.
-fn arithmetic(engine: Engine) -> bert::Arithmetic {
-    match engine {
-        Engine::Float => bert::Arithmetic::Float,
-        _ => bert::Arithmetic::AsStored,
-    }
-}
-
-/// The encoder under a classifier's head. Those of other networks than BERT's are float, whatever is asked for; a card is only for BERT and its kin.
-fn encoder(
-    weights: &Weights,
-    config: &Config,
-    manifest: &Manifest,
-    engine: Engine,
-    card: Option<&Card>,
-) -> Result<Box<dyn Encoder>> {
-    let bert = |prefix| -> Result<Box<dyn Encoder>> {
-        Ok(match card {
-            Some(card) => Box::new(padded::Padded::load(weights, prefix, config, card.clone())?),
-            None => Box::new(bert::Bert::load(
-                weights,
-                prefix,
-                config,
-                arithmetic(engine),
-            )?),
-        })
-    };
-    Ok(match &config.family {
-        Family::Bert => bert("bert.")?,
-        Family::Roberta { .. } => bert("roberta.")?,
-        Family::DistilBert => bert("distilbert.")?,
-        Family::Deberta(settings) => Box::new(Alone(deberta::Deberta::load(
-            weights, "deberta.", config, settings,
-        )?)),
-        Family::ModernBert(settings) => Box::new(Alone(modernbert::ModernBert::load(
-            weights,
-            config,
-            settings,
-            manifest.input.window,
-        )?)),
-    })
-}
-
-/// Parts of the names of tensors that a file may hold though nothing here asks for them: constants, poolers that a head passes by,
-/// and the heads that the encoder was trained under at first.
-fn idle(task: Task) -> &'static [&'static str] {
-    match task {
-        Task::Stance => &["pooler.", "position_ids"],
-        Task::StanceClassifier | Task::Nli | Task::StanceDecoder => &[
-            "pooler.",
-            "position_ids",
-            "lm_head.",
-            "lm_predictions.",
-            "mask_predictions.",
-            "vocab_",
-            "cls.",
-            "deberta.embeddings.position_embeddings.",
-        ],
-    }
 }
 
 impl From<candle_core::Error> for Error {

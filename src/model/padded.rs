@@ -15,6 +15,7 @@ use candle_nn::{LayerNorm, Linear};
 use super::bert::Names;
 use super::config::{Config, Family};
 use super::device::{Card, out_of_memory};
+use super::manifest::Architecture;
 use super::weights::Weights;
 use super::{Encoder, Window};
 use crate::error::{Error, Result};
@@ -57,6 +58,12 @@ struct Layer {
     up: Linear,
     down: Linear,
     norm: LayerNorm,
+}
+
+/// Whether encoders of this architecture can be computed so.
+pub fn computes(architecture: Architecture) -> bool {
+    use Architecture::{Bert, Distilbert, Roberta, XlmRoberta};
+    matches!(architecture, Bert | Roberta | XlmRoberta | Distilbert)
 }
 
 impl Padded {
