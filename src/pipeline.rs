@@ -1,16 +1,18 @@
 //! Reader → clean and tokenise → model → writer: four stages that overlap, joined by bounded channels, in input order throughout.
 //!
-//! Nothing grows with the input: a full channel, or a full budget of bytes on their way, makes the stage before it wait, back to
-//! the reader. All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they run
-//! inside it. Beside a GPU there are two such pools, so that its batches do not wait in line behind articles that are being cleaned,
-//! and two threads that ask the model, chunk by chunk in turn: while it computes for one, the other lays out what is next. An article that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can see that it
-//! is the same.
+//! Nothing grows with the input: a full channel, or a full budget of bytes on their way (`budget.rs`), makes the stage before it wait,
+//! back to the reader. All computing happens in one pool of [`Options::threads`] threads: candle and the kernels find it because they
+//! run inside it. Beside a GPU there are two such pools, so that its batches do not wait in line behind articles that are being cleaned,
+//! and two threads that ask the model, chunk by chunk in turn: while it computes for one, the other lays out what is next. An article
+//! that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can see that it is the same.
+
+mod budget;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use self::budget::{Budget, Permit, cost, lock};
 use crate::article::{CleanOptions, Content, Fields, Raw};
 use crate::batch;
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
@@ -34,10 +37,6 @@ const GPU_CHUNK: usize = 1024;
 const GPU_ASKERS: usize = 2;
 /// Chunks that may wait for the model, and batches that may wait for the writer.
 const WAITING: usize = 2;
-/// Bytes that the articles on their way from the reader through the model take, about; while they are more, nothing is read.
-const IN_FLIGHT: usize = 32 << 20;
-/// What parsing a page takes, in its own size.
-const PAGE_COST: usize = 4;
 /// Articles over this many bytes are cleaned one at a time: cleaning takes many times the text's size.
 const LARGE: usize = 256 << 10;
 /// How soon a run notices that it is to stop while it waits for input.
@@ -580,74 +579,6 @@ fn digest(raw: &Raw) -> [u8; 32] {
         Err(_) => add(b'E', None),
     }
     hash.finalize().into()
-}
-
-/// Bytes that reading an article takes, about.
-fn cost(raw: &Raw) -> usize {
-    let content = match &raw.content {
-        Ok(Content::Text(text)) => text.len(),
-        Ok(Content::Html(page)) => page.len() * PAGE_COST,
-        Err(_) => 0,
-    };
-    let parts = [&raw.title, &raw.date, &raw.claim];
-    let parts = parts.into_iter().flatten().map(String::len).sum::<usize>();
-    content + parts + raw.id.len() + raw.fields.as_ref().map_or(0, |fields| fields.0.len())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What panicked while it held the lock has left nothing half done.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Bytes of articles that are on their way.
-#[derive(Debug, Default)]
-struct Budget {
-    used: Mutex<usize>,
-    freed: Condvar,
-}
-
-impl Budget {
-    /// Waits until there is room for one more.
-    fn wait(&self) {
-        let mut used = lock(&self.used);
-        while *used > IN_FLIGHT {
-            used = self
-                .freed
-                .wait(used)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// A part of a [`Budget`]; dropped, it is free again.
-struct Permit {
-    budget: Arc<Budget>,
-    bytes: usize,
-}
-
-impl Permit {
-    fn new(budget: &Arc<Budget>, bytes: usize) -> Self {
-        *lock(&budget.used) += bytes;
-        Self {
-            budget: Arc::clone(budget),
-            bytes,
-        }
-    }
-
-    fn shrink(&mut self, bytes: usize) {
-        let freed = self.bytes.saturating_sub(bytes);
-        if freed > 0 {
-            *lock(&self.budget.used) -= freed;
-            self.bytes -= freed;
-            self.budget.freed.notify_all();
-        }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.shrink(0);
-    }
 }
 
 #[cfg(test)]
