@@ -1,13 +1,16 @@
-//! `manifest.toml`: what a model folder holds and how its input is built.
+//! `manifest.toml`: what a model folder holds and how its input is built. The words that it may use are in `terms.rs`; what stands for one
+//! that is not there, in `plain.rs`.
+
+mod plain;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::config::Config;
-use super::decoder;
+pub use self::terms::{Architecture, Label, Task};
+
 use crate::error::{Error, Result};
-use crate::stance::Stance;
 
 /// A model folder's description. Unknown keys are refused, so that a misspelt limit is not silently ignored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -86,163 +89,6 @@ pub struct Prompt {
     pub answers: Option<Vec<String>>,
 }
 
-/// What a model does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Task {
-    /// Claim and article in; stance and sentence evidence out, by our own two heads.
-    Stance,
-    /// Claim and text in; one of the four stances out, by a sequence classifier.
-    StanceClassifier,
-    /// Text and claim in; whether the one entails the other out, by a sequence classifier.
-    Nli,
-    /// Text and claim in; how likely each of four answers is out, by a decoder.
-    StanceDecoder,
-}
-
-/// Shapes of network that can be loaded, by the names that Hugging Face's `model_type` gives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Architecture {
-    /// Devlin et al. 2018, arXiv 1810.04805.
-    Bert,
-    /// Liu et al. 2019, arXiv 1907.11692.
-    Roberta,
-    /// Conneau et al. 2019, arXiv 1911.02116.
-    XlmRoberta,
-    /// Sanh et al. 2019, arXiv 1910.01108.
-    Distilbert,
-    /// He et al. 2020 and 2021, arXiv 2006.03654 and 2111.09543: versions 2 and 3.
-    DebertaV2,
-    /// Warner et al. 2024, arXiv 2412.13663.
-    Modernbert,
-    /// Touvron et al. 2023, arXiv 2307.09288, to Llama 3.2: a decoder, as are those that follow.
-    Llama,
-    /// Jiang et al. 2023, arXiv 2310.06825.
-    Mistral,
-    /// Qwen team 2024, arXiv 2407.10671 and 2412.15115: Qwen2 and Qwen2.5.
-    Qwen2,
-    /// Qwen team 2025, arXiv 2505.09388.
-    Qwen3,
-}
-
-impl Architecture {
-    /// Those of encoders.
-    pub const ENCODERS: [Self; 6] = [
-        Self::Bert,
-        Self::Roberta,
-        Self::XlmRoberta,
-        Self::Distilbert,
-        Self::DebertaV2,
-        Self::Modernbert,
-    ];
-
-    /// The name in manifests and configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bert => "bert",
-            Self::Roberta => "roberta",
-            Self::XlmRoberta => "xlm-roberta",
-            Self::Distilbert => "distilbert",
-            Self::DebertaV2 => "deberta-v2",
-            Self::Modernbert => "modernbert",
-            Self::Llama => "llama",
-            Self::Mistral => "mistral",
-            Self::Qwen2 => "qwen2",
-            Self::Qwen3 => "qwen3",
-        }
-    }
-}
-
-/// What one logit means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Label {
-    /// A stance.
-    Stance(Stance),
-    /// The text entails the claim.
-    Entailment,
-    /// The text entails neither the claim nor its denial.
-    Neutral,
-    /// The text contradicts the claim.
-    Contradiction,
-    /// One of the last two.
-    NotEntailment,
-}
-
-impl Label {
-    /// The meaning that a name says without doubt, in whatever case.
-    pub fn parse(name: &str) -> Option<Self> {
-        let name = name.to_lowercase().replace(['_', ' '], "-");
-        let stance = Stance::ALL.into_iter().find(|s| s.name() == name);
-        match &name[..] {
-            "entailment" => Some(Self::Entailment),
-            "neutral" => Some(Self::Neutral),
-            "contradiction" => Some(Self::Contradiction),
-            "not-entailment" => Some(Self::NotEntailment),
-            _ => stance.map(Self::Stance),
-        }
-    }
-
-    /// The name in manifests.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stance(stance) => stance.name(),
-            Self::Entailment => "entailment",
-            Self::Neutral => "neutral",
-            Self::Contradiction => "contradiction",
-            Self::NotEntailment => "not-entailment",
-        }
-    }
-}
-
-impl TryFrom<String> for Label {
-    type Error = String;
-
-    fn try_from(name: String) -> std::result::Result<Self, String> {
-        Self::parse(&name).ok_or_else(|| {
-            format!(
-                "`{name}` is no label: supports, refutes, discusses, unrelated; entailment, neutral, contradiction, not-entailment"
-            )
-        })
-    }
-}
-
-impl Task {
-    /// The name in manifests.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stance => "stance",
-            Self::StanceClassifier => "stance-classifier",
-            Self::Nli => "nli",
-            Self::StanceDecoder => "stance-decoder",
-        }
-    }
-
-    /// The task of a classifier with these labels, if they are one's.
-    pub fn of(labels: &[Label]) -> Option<Self> {
-        [Self::StanceClassifier, Self::Nli]
-            .into_iter()
-            .find(|task| task.takes(labels))
-    }
-
-    /// Whether `labels` are those of the task, each once, in any order.
-    fn takes(self, labels: &[Label]) -> bool {
-        let are = |wanted: &[Label]| {
-            labels.len() == wanted.len() && wanted.iter().all(|label| labels.contains(label))
-        };
-        match self {
-            Self::Stance | Self::StanceClassifier | Self::StanceDecoder => {
-                are(&Stance::ALL.map(Label::Stance))
-            }
-            Self::Nli => {
-                are(&[Label::Entailment, Label::Neutral, Label::Contradiction])
-                    || are(&[Label::Entailment, Label::NotEntailment])
-            }
-        }
-    }
-}
-
 /// Token limits of a window (see [`crate::stance`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -265,121 +111,6 @@ impl Manifest {
             .map_err(|e| Error::Model(format!("manifest.toml: {}", e.to_string().trim())))?;
         manifest.check()?;
         Ok(manifest)
-    }
-
-    /// What a folder of Hugging Face transformers says of itself in its `config.json`, which is `config`, where that leaves no doubt;
-    /// `sums` are its files with their checksums.
-    ///
-    /// # Errors
-    /// [`Error::Model`] that says what is in doubt, and what to do.
-    pub fn plain(name: &str, config: &[u8], sums: &BTreeMap<String, String>) -> Result<Self> {
-        let [config_name, tokenizer, weights] = PLAIN;
-        if let Some(architecture) = decoder::architecture(config) {
-            let context = decoder::context(config, config_name, architecture)?;
-            let files = match sums.contains_key(weights) {
-                true => [config_name, tokenizer, weights],
-                false => [config_name, tokenizer, SHARDED],
-            };
-            return Self::plain_decoder(name, architecture, context, files, sums);
-        }
-        let architecture = Config::architecture(config, config_name)?;
-        Config::expect_classifier(config, config_name)?;
-        let read = Config::read(config, config_name, architecture)?;
-        let labels: Vec<Option<Label>> = read.labels.iter().map(|l| Label::parse(l)).collect();
-        let labels: Option<Vec<Label>> = labels.into_iter().collect();
-        let found = labels.and_then(|labels| Some((Task::of(&labels)?, labels)));
-        let Some((task, labels)) = found else {
-            let named = match read.labels.is_empty() {
-                true => "no id2label".to_owned(),
-                false => format!("the labels {}", read.labels.join(", ")),
-            };
-            return Err(Error::Model(format!(
-                "{config_name} has {named}: what its answers mean is not guessed. Labels are entailment, neutral and contradiction; entailment and \
-                 not_entailment; or supports, refutes, discusses and unrelated. A {FILE} beside it can say which they are (README, \"Models\")"
-            )));
-        };
-        let window = read.longest().min(USUAL_WINDOW);
-        if window < LEAST_WINDOW {
-            return Err(Error::Model(format!(
-                "{config_name}: max_position_embeddings is {}: an encoder that reads at most {window} tokens has no room for a claim and a text; \
-                 {LEAST_WINDOW} are the fewest",
-                read.positions
-            )));
-        }
-        let mut manifest = Self::bare(name, architecture, PLAIN, sums);
-        manifest.task = task;
-        manifest.labels = labels;
-        manifest.input = Input {
-            window,
-            claim: (window / 4).min(64),
-            title: (window / 4).min(48),
-        };
-        manifest.more.clear();
-        manifest.check()?;
-        Ok(manifest)
-    }
-
-    /// A decoder that reads `context` tokens, from its files, of which `named` are configuration, tokenizer and weights; all other files
-    /// belong to it as well.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when its context is too short to be asked anything.
-    pub fn plain_decoder(
-        name: &str,
-        architecture: Architecture,
-        context: usize,
-        named: [&str; 3],
-        sums: &BTreeMap<String, String>,
-    ) -> Result<Self> {
-        let window = context.saturating_sub(ANSWER).min(USUAL_PROMPT);
-        let mut manifest = Self::bare(name, architecture, named, sums);
-        manifest.input = Input {
-            window,
-            claim: (window / 4).min(64),
-            title: (window / 4).min(48),
-        };
-        manifest.check()?;
-        Ok(manifest)
-    }
-
-    /// A manifest of nothing but files; its task and labels are those of a decoder.
-    fn bare(
-        name: &str,
-        architecture: Architecture,
-        named: [&str; 3],
-        sums: &BTreeMap<String, String>,
-    ) -> Self {
-        let mut more = sums.clone();
-        let [config, tokenizer, weights] = named.map(|name| {
-            let sum = more.remove(name).unwrap_or_default();
-            (name.to_owned(), sum)
-        });
-        Self {
-            schema: 1,
-            name: name.to_owned(),
-            version: String::new(),
-            task: Task::StanceDecoder,
-            architecture,
-            languages: Vec::new(),
-            license: String::new(),
-            base: String::new(),
-            weights: weights.0,
-            weights_sha256: weights.1,
-            tokenizer: tokenizer.0,
-            tokenizer_sha256: tokenizer.1,
-            config: config.0,
-            config_sha256: config.1,
-            more,
-            labels: Stance::ALL.map(Label::Stance).to_vec(),
-            temperature: 1.0,
-            input: Input {
-                window: 0,
-                claim: 0,
-                title: 0,
-            },
-            prompt: None,
-            package: None,
-        }
     }
 
     /// Name and the first digits of the weights' checksum, as records show it.
@@ -548,17 +279,6 @@ impl Manifest {
         Ok(())
     }
 }
-
-/// Tokens of a window where no manifest says otherwise, if the encoder can take them: what most classifiers are trained with.
-const USUAL_WINDOW: usize = 512;
-
-/// Fewer tokens have no room for a claim, a title and a sentence, where no manifest says how many each may have.
-const LEAST_WINDOW: usize = 32;
-/// The same of a decoder, with the question; it is asked about an article in as few windows as its context allows, and attention's cost grows
-/// with a window's square.
-const USUAL_PROMPT: usize = 2048;
-/// Tokens of its context that a decoder keeps for an answer.
-const ANSWER: usize = 16;
 
 /// The memory of attention is square in a window: of 12 heads over so many tokens it is 0.8 GB.
 const MOST_WINDOW: usize = 4096;

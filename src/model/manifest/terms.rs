@@ -1,0 +1,162 @@
+//! The words of a manifest: what a model does, what shape it has, what its logits mean.
+
+use serde::Deserialize;
+
+use crate::stance::Stance;
+
+/// What a model does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Claim and article in; stance and sentence evidence out, by our own two heads.
+    Stance,
+    /// Claim and text in; one of the four stances out, by a sequence classifier.
+    StanceClassifier,
+    /// Text and claim in; whether the one entails the other out, by a sequence classifier.
+    Nli,
+    /// Text and claim in; how likely each of four answers is out, by a decoder.
+    StanceDecoder,
+}
+
+/// Shapes of network that can be loaded, by the names that Hugging Face's `model_type` gives them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// Devlin et al. 2018, arXiv 1810.04805.
+    Bert,
+    /// Liu et al. 2019, arXiv 1907.11692.
+    Roberta,
+    /// Conneau et al. 2019, arXiv 1911.02116.
+    XlmRoberta,
+    /// Sanh et al. 2019, arXiv 1910.01108.
+    Distilbert,
+    /// He et al. 2020 and 2021, arXiv 2006.03654 and 2111.09543: versions 2 and 3.
+    DebertaV2,
+    /// Warner et al. 2024, arXiv 2412.13663.
+    Modernbert,
+    /// Touvron et al. 2023, arXiv 2307.09288, to Llama 3.2: a decoder, as are those that follow.
+    Llama,
+    /// Jiang et al. 2023, arXiv 2310.06825.
+    Mistral,
+    /// Qwen team 2024, arXiv 2407.10671 and 2412.15115: Qwen2 and Qwen2.5.
+    Qwen2,
+    /// Qwen team 2025, arXiv 2505.09388.
+    Qwen3,
+}
+
+impl Architecture {
+    /// Those of encoders.
+    pub const ENCODERS: [Self; 6] = [
+        Self::Bert,
+        Self::Roberta,
+        Self::XlmRoberta,
+        Self::Distilbert,
+        Self::DebertaV2,
+        Self::Modernbert,
+    ];
+
+    /// The name in manifests and configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bert => "bert",
+            Self::Roberta => "roberta",
+            Self::XlmRoberta => "xlm-roberta",
+            Self::Distilbert => "distilbert",
+            Self::DebertaV2 => "deberta-v2",
+            Self::Modernbert => "modernbert",
+            Self::Llama => "llama",
+            Self::Mistral => "mistral",
+            Self::Qwen2 => "qwen2",
+            Self::Qwen3 => "qwen3",
+        }
+    }
+}
+
+/// What one logit means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Label {
+    /// A stance.
+    Stance(Stance),
+    /// The text entails the claim.
+    Entailment,
+    /// The text entails neither the claim nor its denial.
+    Neutral,
+    /// The text contradicts the claim.
+    Contradiction,
+    /// One of the last two.
+    NotEntailment,
+}
+
+impl Label {
+    /// The meaning that a name says without doubt, in whatever case.
+    pub fn parse(name: &str) -> Option<Self> {
+        let name = name.to_lowercase().replace(['_', ' '], "-");
+        let stance = Stance::ALL.into_iter().find(|s| s.name() == name);
+        match &name[..] {
+            "entailment" => Some(Self::Entailment),
+            "neutral" => Some(Self::Neutral),
+            "contradiction" => Some(Self::Contradiction),
+            "not-entailment" => Some(Self::NotEntailment),
+            _ => stance.map(Self::Stance),
+        }
+    }
+
+    /// The name in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stance(stance) => stance.name(),
+            Self::Entailment => "entailment",
+            Self::Neutral => "neutral",
+            Self::Contradiction => "contradiction",
+            Self::NotEntailment => "not-entailment",
+        }
+    }
+}
+
+impl TryFrom<String> for Label {
+    type Error = String;
+
+    fn try_from(name: String) -> std::result::Result<Self, String> {
+        Self::parse(&name).ok_or_else(|| {
+            format!(
+                "`{name}` is no label: supports, refutes, discusses, unrelated; entailment, neutral, contradiction, not-entailment"
+            )
+        })
+    }
+}
+
+impl Task {
+    /// The name in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stance => "stance",
+            Self::StanceClassifier => "stance-classifier",
+            Self::Nli => "nli",
+            Self::StanceDecoder => "stance-decoder",
+        }
+    }
+
+    /// The task of a classifier with these labels, if they are one's.
+    pub fn of(labels: &[Label]) -> Option<Self> {
+        [Self::StanceClassifier, Self::Nli]
+            .into_iter()
+            .find(|task| task.takes(labels))
+    }
+
+    /// Whether `labels` are those of the task, each once, in any order.
+    pub(super) fn takes(self, labels: &[Label]) -> bool {
+        let are = |wanted: &[Label]| {
+            labels.len() == wanted.len() && wanted.iter().all(|label| labels.contains(label))
+        };
+        match self {
+            Self::Stance | Self::StanceClassifier | Self::StanceDecoder => {
+                are(&Stance::ALL.map(Label::Stance))
+            }
+            Self::Nli => {
+                are(&[Label::Entailment, Label::Neutral, Label::Contradiction])
+                    || are(&[Label::Entailment, Label::NotEntailment])
+            }
+        }
+    }
+}
