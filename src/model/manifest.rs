@@ -173,9 +173,10 @@ impl Manifest {
             ));
         }
         self.check_prompt()?;
-        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+        // Beyond these no logit is left that is a number and not 0.
+        if !(0.01..=100.0).contains(&self.temperature) {
             return fail(format!(
-                "temperature is {}; it must be above 0",
+                "temperature is {}; it must be from 0.01 to 100",
                 self.temperature
             ));
         }
@@ -320,6 +321,28 @@ mod tests {
             let text = GOOD.replace("tokenizer = \"tokenizer.json\"", &line);
             let error = Manifest::parse(&text).unwrap_err().to_string();
             assert!(error.contains("plain file name"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_temperature_that_leaves_no_answer_is_refused() {
+        for (temperature, taken) in [
+            ("0.01", true),
+            ("100.0", true),
+            ("0.0", false),
+            ("1e-38", false),
+            ("-1.0", false),
+            ("nan", false),
+            ("inf", false),
+        ] {
+            let text = GOOD.replace(
+                "temperature = 1.24",
+                &format!("temperature = {temperature}"),
+            );
+            assert_ne!(text, GOOD);
+            let error = Manifest::parse(&text).err().map(|e| e.to_string());
+            assert_eq!(error.is_none(), taken, "{temperature}");
+            assert!(error.is_none_or(|e| e.contains("from 0.01 to 100")));
         }
     }
 
