@@ -12,7 +12,7 @@ use tidings::model::store::sha256;
 use tidings::{Device, Engine, Files, Model};
 
 use crate::decoders::{DECODERS, folder, gguf, sharded};
-use crate::families::{answers, classify};
+use crate::families::{self, answers, classify};
 use crate::program::{run, run_with};
 
 #[derive(Deserialize)]
@@ -246,39 +246,16 @@ fn a_gguf_file_without_what_it_needs_says_what_to_add() {
 
 /// A manifest for the folder's files, with `more` after it.
 fn manifest(folder: &Path, architecture: &str, more: &str) {
-    let sum = |name: &str| sha256(&fs::read(folder.join(name)).unwrap());
+    let labels = ["refutes", "supports", "discusses", "unrelated"];
+    families::manifest(folder, architecture, "stance-decoder", &labels);
+    let path = folder.join("manifest.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (files, _) = text.split_once("temperature").unwrap();
+    let template = sha256(&fs::read(folder.join("tokenizer_config.json")).unwrap());
     let text = format!(
-        r#"schema = 1
-name = "my-decoder"
-version = "1"
-task = "stance-decoder"
-architecture = "{architecture}"
-languages = ["en"]
-license = "MIT"
-base = "random"
-weights = "model.safetensors"
-weights_sha256 = "{}"
-tokenizer = "tokenizer.json"
-tokenizer_sha256 = "{}"
-config = "config.json"
-config_sha256 = "{}"
-labels = ["refutes", "supports", "discusses", "unrelated"]
-temperature = 20.0
-
-[input]
-window = 800
-claim = 64
-title = 48
-
-[more]
-"tokenizer_config.json" = "{}"
-{more}"#,
-        sum("model.safetensors"),
-        sum("tokenizer.json"),
-        sum("config.json"),
-        sum("tokenizer_config.json"),
+        "{files}temperature = 20.0\n[input]\nwindow = 800\nclaim = 64\ntitle = 48\n[more]\n\"tokenizer_config.json\" = \"{template}\"\n{more}"
     );
-    fs::write(folder.join("manifest.toml"), text).unwrap();
+    fs::write(path, text).unwrap();
 }
 
 #[test]
@@ -287,7 +264,7 @@ fn a_manifest_names_question_answers_and_temperature() {
     manifest(copy.path(), "llama", "");
     let asked = &asked("llama")[0];
     let record = ask(copy.path(), &[&asked.text], &[]).remove(0);
-    assert!(record["model"].as_str().unwrap().starts_with("my-decoder@"));
+    assert!(record["model"].as_str().unwrap().starts_with("my-model@"));
     // So warm that the answer of many tokens counts as well.
     let softer = asked.shares(20.0);
     assert!(softer[3] > 0.01, "{softer:?}");

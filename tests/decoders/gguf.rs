@@ -1,0 +1,220 @@
+//! GGUF files of the fixtures, and what they answer.
+
+use std::collections::BTreeMap;
+
+use candle_core::quantized::gguf_file::{self, Value as Written};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+use serde_json::Value;
+use tidings::model::decoder::Llama;
+use tidings::model::manifest::Architecture;
+
+use super::{file, furthest, golden, logits, tensors};
+
+/// What GGUF files call a tensor of safetensors.
+fn gguf_name(name: &str) -> String {
+    [
+        ("model.embed_tokens", "token_embd"),
+        ("model.norm", "output_norm"),
+        ("lm_head", "output"),
+        ("model.layers", "blk"),
+        ("self_attn.q_norm", "attn_q_norm"),
+        ("self_attn.k_norm", "attn_k_norm"),
+        ("self_attn.q_proj", "attn_q"),
+        ("self_attn.k_proj", "attn_k"),
+        ("self_attn.v_proj", "attn_v"),
+        ("self_attn.o_proj", "attn_output"),
+        ("post_attention_layernorm", "ffn_norm"),
+        ("input_layernorm", "attn_norm"),
+        ("mlp.gate_proj", "ffn_gate"),
+        ("mlp.up_proj", "ffn_up"),
+        ("mlp.down_proj", "ffn_down"),
+    ]
+    .iter()
+    .fold(name.to_owned(), |name, (from, to)| name.replace(from, to))
+}
+
+/// Rows of Llama's queries or keys in the order of GGUF files, where neighbours are turned together.
+fn permuted(tensor: &Tensor, heads: usize) -> Tensor {
+    let (rows, columns) = tensor.dims2().unwrap();
+    let split = tensor
+        .reshape((heads, 2, rows / heads / 2, columns))
+        .unwrap();
+    split
+        .transpose(1, 2)
+        .unwrap()
+        .contiguous()
+        .unwrap()
+        .reshape((rows, columns))
+        .unwrap()
+}
+
+/// The fixture as a GGUF file whose matrices are of `dtype`; `change` is done to its values.
+pub fn gguf(
+    family: &str,
+    dtype: GgmlDType,
+    change: &dyn Fn(&mut BTreeMap<String, Written>),
+) -> Vec<u8> {
+    gguf_with(family, dtype, change, Vec::new())
+}
+
+/// The same with further tensors.
+pub(super) fn gguf_with(
+    family: &str,
+    dtype: GgmlDType,
+    change: &dyn Fn(&mut BTreeMap<String, Written>),
+    more: Vec<(String, QTensor)>,
+) -> Vec<u8> {
+    let config: Value = serde_json::from_slice(&file(family, "config.json")).unwrap();
+    let architecture = config["model_type"].as_str().unwrap();
+    let tokenizer: Value = serde_json::from_slice(&file(family, "tokenizer.json")).unwrap();
+    let described: Value = serde_json::from_slice(&file(family, "tokenizer_config.json")).unwrap();
+    let number = |key: &str| config[key].as_u64().map(|n| n as u32);
+    let count = |key: &str| Written::U32(number(key).unwrap());
+    let halved = number("hidden_size").unwrap() / number("num_attention_heads").unwrap();
+    let head = Written::U32(number("head_dim").unwrap_or(halved));
+    let text = |text: &str| Written::String(text.to_owned());
+    let mut values = BTreeMap::new();
+    values.insert("general.architecture".to_owned(), text(architecture));
+    for (key, value) in [
+        ("context_length", count("max_position_embeddings")),
+        ("embedding_length", count("hidden_size")),
+        ("block_count", count("num_hidden_layers")),
+        ("feed_forward_length", count("intermediate_size")),
+        ("attention.head_count", count("num_attention_heads")),
+        ("attention.head_count_kv", count("num_key_value_heads")),
+        ("attention.key_length", head.clone()),
+        ("attention.value_length", head),
+        ("rope.freq_base", Written::F32(10_000.0)),
+        (
+            "attention.layer_norm_rms_epsilon",
+            Written::F32(config["rms_norm_eps"].as_f64().unwrap() as f32),
+        ),
+    ] {
+        values.insert(format!("{architecture}.{key}"), value);
+    }
+    // The tokenizer, with words in the order of their ids.
+    let mut words: Vec<(u64, String, i32)> = tokenizer["model"]["vocab"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(word, id)| (id.as_u64().unwrap(), word.clone(), 1))
+        .collect();
+    for token in tokenizer["added_tokens"].as_array().unwrap() {
+        let id = token["id"].as_u64().unwrap();
+        words.retain(|(other, ..)| *other != id);
+        let kind = if token["special"] == true { 3 } else { 4 };
+        words.push((id, token["content"].as_str().unwrap().to_owned(), kind));
+    }
+    words.sort();
+    let merges = tokenizer["model"]["merges"].as_array().unwrap().iter();
+    let merges = merges.map(|m| {
+        text(&format!(
+            "{} {}",
+            m[0].as_str().unwrap(),
+            m[1].as_str().unwrap()
+        ))
+    });
+    for (key, value) in [
+        ("ggml.model", text("gpt2")),
+        ("ggml.pre", text("gpt-2")),
+        (
+            "ggml.tokens",
+            Written::Array(words.iter().map(|(_, word, _)| text(word)).collect()),
+        ),
+        (
+            "ggml.token_type",
+            Written::Array(words.iter().map(|(.., kind)| Written::I32(*kind)).collect()),
+        ),
+        ("ggml.merges", Written::Array(merges.collect())),
+        ("ggml.bos_token_id", Written::U32(0)),
+        ("ggml.eos_token_id", count("eos_token_id")),
+        (
+            "chat_template",
+            text(described["chat_template"].as_str().unwrap()),
+        ),
+    ] {
+        values.insert(format!("tokenizer.{key}"), value);
+    }
+    change(&mut values);
+    let heads = |key: &str| config[key].as_u64().unwrap() as usize;
+    let tensors: Vec<(String, QTensor)> = tensors(family)
+        .into_iter()
+        .map(|(name, tensor)| {
+            let tensor = match architecture {
+                "llama" if name.contains("q_proj") => {
+                    permuted(&tensor, heads("num_attention_heads"))
+                }
+                "llama" if name.contains("k_proj") => {
+                    permuted(&tensor, heads("num_key_value_heads"))
+                }
+                _ => tensor,
+            };
+            let dtype = if tensor.rank() == 2 {
+                dtype
+            } else {
+                GgmlDType::F32
+            };
+            (gguf_name(&name), QTensor::quantize(&tensor, dtype).unwrap())
+        })
+        .collect();
+    let tensors: Vec<(String, QTensor)> = tensors.into_iter().chain(more).collect();
+    write(&values, &tensors)
+}
+
+pub(super) fn write(values: &BTreeMap<String, Written>, tensors: &[(String, QTensor)]) -> Vec<u8> {
+    let values: Vec<(&str, &Written)> = values.iter().map(|(n, v)| (&**n, v)).collect();
+    let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (&**n, t)).collect();
+    let mut out = std::io::Cursor::new(Vec::new());
+    gguf_file::write(&mut out, &values, &tensors).unwrap();
+    out.into_inner()
+}
+
+#[test]
+fn gguf_files_are_the_model_within_what_their_blocks_lose() {
+    for (family, architecture) in [
+        ("llama", Architecture::Llama),
+        ("qwen2", Architecture::Qwen2),
+        ("qwen3", Architecture::Qwen3),
+    ] {
+        let golden = golden(family);
+        let ids: Vec<&[u32]> = golden.iter().map(|g| &g.ids[..]).collect();
+        for (dtype, tolerance) in [
+            (GgmlDType::F32, 1e-4),
+            (GgmlDType::BF16, 0.1),
+            (GgmlDType::F16, 0.02),
+            (GgmlDType::Q8_0, 0.8),
+        ] {
+            let bytes = gguf(family, dtype, &|_| ());
+            let decoder = Llama::from_gguf(&bytes, architecture).unwrap();
+            for (golden, found) in golden.iter().zip(logits(&decoder, &ids)) {
+                let distance = furthest(&golden.logits, &found);
+                assert!(distance < tolerance, "{family} {dtype:?}: {distance}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gguf_file_of_a_long_context_has_what_its_frequencies_are_divided_by() {
+    // What the fixture's configuration says of frequencies, as llama.cpp's converter writes it.
+    let factors: Vec<f32> = (0..4)
+        .map(|i| {
+            let turns = 64.0 * 10_000f64.powf(-f64::from(i) / 4.0) / std::f64::consts::TAU;
+            let kept = ((turns - 1.0) / 3.0).clamp(0.0, 1.0);
+            (1.0 / (kept + (1.0 - kept) / 8.0)) as f32
+        })
+        .collect();
+    assert_eq!((factors[0], factors[3]), (1.0, 8.0));
+    let factors = Tensor::from_vec(factors, 4, &Device::Cpu).unwrap();
+    let factors = QTensor::quantize(&factors, GgmlDType::F32).unwrap();
+    let more = vec![("rope_freqs.weight".to_owned(), factors)];
+    let bytes = gguf_with("llama3", GgmlDType::F32, &|_| (), more);
+    let decoder = Llama::from_gguf(&bytes, Architecture::Llama).unwrap();
+    let golden = golden("llama3");
+    for golden in &golden {
+        let found = logits(&decoder, &[&golden.ids]);
+        let distance = furthest(&golden.logits, &found[0]);
+        assert!(distance < 1e-4, "{distance}");
+    }
+}
