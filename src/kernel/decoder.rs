@@ -21,7 +21,7 @@ pub fn rms_norm(x: &[f32], gamma: &[f32], eps: f32) -> Vec<f32> {
 }
 
 /// The same in place; a row may be a head.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 pub fn rms_norm_rows(x: &mut [f32], gamma: &[f32], eps: f32) {
     for row in x.chunks_exact_mut(gamma.len()) {
         let scale = 1.0 / (dot(row, row) / row.len() as f32 + eps).sqrt();
@@ -55,7 +55,7 @@ pub fn swiglu(gate: &mut [f32], up: &[f32]) {
         .for_each(|(gate, up)| swiglu_part(gate, up));
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn swiglu_part(gate: &mut [f32], up: &[f32]) {
     for (gate, up) in gate.iter_mut().zip(up) {
         let e = exp(-gate.abs());
@@ -164,7 +164,7 @@ pub fn causal_attention(queries: &[f32], texts: &[Past<'_>], heads: Heads) -> Ve
 }
 
 /// `scores[t] = query · keys[t] / √width`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn score(query: &[f32], keys: &[f32], line: usize, scores: &mut [f32]) {
     let scale = 1.0 / (query.len() as f32).sqrt();
     for (score, key) in scores.iter_mut().zip(keys.chunks(line)) {
@@ -173,7 +173,7 @@ fn score(query: &[f32], keys: &[f32], line: usize, scores: &mut [f32]) {
 }
 
 /// `out = Σ weights[t] · values[t]`, from the first token to the last.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn weigh(weights: &[f32], values: &[f32], line: usize, out: &mut [f32]) {
     const WIDE: usize = 4 * LANES;
     let mut at = 0;

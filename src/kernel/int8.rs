@@ -271,7 +271,7 @@ struct Columns<'a> {
 
 /// Integers back to floats: `(sum - z · weight sum) · (row scale · weight scale) + bias`, for a tile of rows that begins at output `from` of
 /// `outputs`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn finish(
     sums: &[Sums],
     steps: &[Step],

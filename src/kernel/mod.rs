@@ -3,7 +3,7 @@
 //! Two rules keep *alone = together*, byte for byte: a row's result never depends on which rows stand beside it or on the number
 //! of threads, and float sums run in a fixed order (integer products are exact). Float code is plain Rust that the compiler vectorises;
 //! only the two products, 8-bit and attention's, need intrinsics. Every processor computes the same bytes: a fused multiply-add rounds
-//! once, in hardware or not.
+//! once, in hardware or not (so `fma` stands beside `avx2` wherever a function is compiled for it: without it each would be a call).
 
 #![allow(unsafe_code)]
 

@@ -98,14 +98,14 @@ impl<'a> Weights<'a> {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn spread_bf16(weights: &[Bf16], out: &mut [f32]) {
     for (out, weight) in out.iter_mut().zip(weights) {
         *out = f32::from_bits(u32::from(weight.0) << 16);
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn spread_q4_0(bytes: &[u8], out: &mut [f32]) {
     for (block, out) in bytes.chunks_exact(18).zip(out.chunks_exact_mut(BLOCK)) {
         let scale = half(block, 0);
@@ -113,7 +113,7 @@ fn spread_q4_0(bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn spread_q4_1(bytes: &[u8], out: &mut [f32]) {
     for (block, out) in bytes.chunks_exact(20).zip(out.chunks_exact_mut(BLOCK)) {
         let (scale, least) = (half(block, 0), half(block, 2));
@@ -121,7 +121,7 @@ fn spread_q4_1(bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn spread_q8_0(bytes: &[u8], out: &mut [f32]) {
     for (block, out) in bytes.chunks_exact(34).zip(out.chunks_exact_mut(BLOCK)) {
         let scale = half(block, 0);
@@ -201,7 +201,7 @@ fn columns(
 }
 
 /// One or two columns of some rows, of which the first is number `first`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn tiles(x: &[f32], weight: &[f32], inputs: usize, y: &mut [f32], first: usize) {
     for (quad, x) in x.chunks(TILE.0 * inputs).enumerate() {
         let at = first + quad * TILE.0;

@@ -46,7 +46,7 @@ impl Rows {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn quantise_rows(x: &[f32], inputs: usize, wide: &[usize], bytes: &mut [u8], steps: &mut [Step]) {
     let stride = bytes.len() / steps.len().max(1);
     let mut narrow = vec![0f32; inputs];
