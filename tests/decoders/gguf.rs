@@ -55,13 +55,17 @@ pub fn gguf(
     dtype: GgmlDType,
     change: &dyn Fn(&mut BTreeMap<String, Written>),
 ) -> Vec<u8> {
-    gguf_with(family, dtype, change, Vec::new())
+    gguf_with(family, &|tensor| stored(tensor, dtype), change, Vec::new())
 }
 
-/// The same with further tensors.
-pub(super) fn gguf_with(
+fn stored(matrix: &Tensor, dtype: GgmlDType) -> QTensor {
+    QTensor::quantize(matrix, dtype).unwrap()
+}
+
+/// The same with matrices as `store` makes them, and further tensors.
+fn gguf_with(
     family: &str,
-    dtype: GgmlDType,
+    store: &dyn Fn(&Tensor) -> QTensor,
     change: &dyn Fn(&mut BTreeMap<String, Written>),
     more: Vec<(String, QTensor)>,
 ) -> Vec<u8> {
@@ -150,12 +154,11 @@ pub(super) fn gguf_with(
                 }
                 _ => tensor,
             };
-            let dtype = if tensor.rank() == 2 {
-                dtype
-            } else {
-                GgmlDType::F32
+            let tensor = match tensor.rank() {
+                2 => store(&tensor),
+                _ => stored(&tensor, GgmlDType::F32),
             };
-            (gguf_name(&name), QTensor::quantize(&tensor, dtype).unwrap())
+            (gguf_name(&name), tensor)
         })
         .collect();
     let tensors: Vec<(String, QTensor)> = tensors.into_iter().chain(more).collect();
@@ -171,7 +174,7 @@ pub(super) fn write(values: &BTreeMap<String, Written>, tensors: &[(String, QTen
 }
 
 #[test]
-fn gguf_files_are_the_model_within_what_their_blocks_lose() {
+fn gguf_files_are_the_model_and_blocks_are_what_they_spread_out_to() {
     for (family, architecture) in [
         ("llama", Architecture::Llama),
         ("qwen2", Architecture::Qwen2),
@@ -179,18 +182,39 @@ fn gguf_files_are_the_model_within_what_their_blocks_lose() {
     ] {
         let golden = golden(family);
         let ids: Vec<&[u32]> = golden.iter().map(|g| &g.ids[..]).collect();
-        for (dtype, tolerance) in [
-            (GgmlDType::F32, 1e-4),
-            (GgmlDType::BF16, 0.1),
-            (GgmlDType::F16, 0.02),
-            (GgmlDType::Q8_0, 0.8),
+        let answers = |file: &[u8]| logits(&Llama::from_gguf(file, architecture).unwrap(), &ids);
+        for (golden, found) in golden
+            .iter()
+            .zip(answers(&gguf(family, GgmlDType::F32, &|_| ())))
+        {
+            let distance = furthest(&golden.logits, &found);
+            assert!(distance < 1e-4, "{family}: {distance}");
+        }
+        for dtype in [
+            GgmlDType::BF16,
+            GgmlDType::F16,
+            GgmlDType::Q8_0,
+            GgmlDType::Q4_0,
+            GgmlDType::Q4_1,
         ] {
-            let bytes = gguf(family, dtype, &|_| ());
-            let decoder = Llama::from_gguf(&bytes, architecture).unwrap();
-            for (golden, found) in golden.iter().zip(logits(&decoder, &ids)) {
-                let distance = furthest(&golden.logits, &found);
-                assert!(distance < tolerance, "{family} {dtype:?}: {distance}");
+            // As candle spreads them out.
+            let spread = |matrix: &Tensor| {
+                let floats = stored(matrix, dtype).dequantize(&Device::Cpu).unwrap();
+                stored(&floats, GgmlDType::F32)
+            };
+            let spread = gguf_with(family, &spread, &|_| (), Vec::new());
+            let blocks = gguf(family, dtype, &|_| ());
+            for (spread, found) in answers(&spread).iter().zip(answers(&blocks)) {
+                let distance = furthest(spread, &found);
+                assert!(distance < 1e-4, "{family} {dtype:?}: {distance}");
             }
+            // Blocks of few bits lose something, so that there is something to compare.
+            let loses = dtype.block_size() > 1;
+            let floats = gguf(family, GgmlDType::F32, &|_| ());
+            assert!(
+                !loses || answers(&blocks) != answers(&floats),
+                "{family} {dtype:?}"
+            );
         }
     }
 }
@@ -209,7 +233,7 @@ fn a_gguf_file_of_a_long_context_has_what_its_frequencies_are_divided_by() {
     let factors = Tensor::from_vec(factors, 4, &Device::Cpu).unwrap();
     let factors = QTensor::quantize(&factors, GgmlDType::F32).unwrap();
     let more = vec![("rope_freqs.weight".to_owned(), factors)];
-    let bytes = gguf_with("llama3", GgmlDType::F32, &|_| (), more);
+    let bytes = gguf_with("llama3", &|t| stored(t, GgmlDType::F32), &|_| (), more);
     let decoder = Llama::from_gguf(&bytes, Architecture::Llama).unwrap();
     let golden = golden("llama3");
     for golden in &golden {
