@@ -24,10 +24,10 @@ use self::budget::{Budget, Permit, cost, lock};
 use crate::article::{CleanOptions, Content, Fields, Raw};
 use crate::batch;
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
-use crate::model::Model;
+use crate::model::{Model, Rewriter};
 use crate::output::{Entry, Labels, Record, Sink, Source};
 use crate::stance::{self, Claim, DEFAULT_CLAIM, Pair, Stance, Tokens, Verdict};
-use crate::summary;
+use crate::summary::{self, Summary};
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
@@ -42,8 +42,8 @@ const LARGE: usize = 256 << 10;
 /// How soon a run notices that it is to stop while it waits for input.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean`, `truncate`, `abstain_below` and
-/// `summary`.
+/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean`, `truncate`, `abstain_below`,
+/// `summary` and `rewriter`.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Claims asked of every article that brings none of its own.
@@ -58,6 +58,8 @@ pub struct Options {
     pub abstain_below: Option<f32>,
     /// How long a summary each answer has; `None`: no summary.
     pub summary: Option<summary::Limits>,
+    /// Says summaries shorter, where what it writes passes the check; `None` leaves them as they stand in the article.
+    pub rewriter: Option<Arc<Rewriter>>,
     /// Tokens that are in the encoder at once, about; 0: as many as suit the device.
     pub batch_tokens: usize,
     /// Articles, times claims, of a batch at most; 0: as many as suit the device.
@@ -79,6 +81,7 @@ impl Default for Options {
             truncate: None,
             abstain_below: None,
             summary: None,
+            rewriter: None,
             batch_tokens: 0,
             batch_size: 0,
             max_latency: Duration::ZERO,
@@ -316,8 +319,11 @@ struct Stage<'a> {
     over: AtomicBool,
 }
 
-/// The articles of one batch, with the verdicts on each. To the writer goes `None` after the last of a chunk.
-type Answered = Vec<(Prepared, Vec<Verdict>)>;
+/// The articles of one batch, with what is said of each. To the writer goes `None` after the last of a chunk.
+type Answered = Vec<(Prepared, Vec<Said>)>;
+
+/// The answer to one claim, with a summary if one was asked for.
+type Said = (Verdict, Option<Summary>);
 
 impl Stage<'_> {
     fn stopped(&self) -> bool {
@@ -444,8 +450,10 @@ impl Stage<'_> {
                     asked.pop_front();
                     let kept = article.kept();
                     article.permit.shrink(kept);
-                    answered.push((article, verdicts.drain(..claims).collect()));
+                    let verdicts = verdicts.drain(..claims);
+                    answered.push((article, verdicts.map(|verdict| (verdict, None)).collect()));
                 }
+                self.answering.install(|| self.summarise(&mut answered))?;
                 sent += answered.len();
                 if !answered.is_empty() && to_writer.send(Some(answered)).is_err() {
                     return Ok(false);
@@ -482,6 +490,31 @@ impl Stage<'_> {
     }
 }
 
+impl Stage<'_> {
+    /// Adds the summaries that were asked for, all that are rewritten in one go.
+    fn summarise(&self, answered: &mut Answered) -> Result<()> {
+        let Some(limits) = self.options.summary else {
+            return Ok(());
+        };
+        for (article, said) in answered.iter_mut() {
+            let claims = article.claims(self.claims);
+            let Outcome::Ready(ready) = &article.outcome else {
+                continue;
+            };
+            for (claim, (verdict, summary)) in claims.iter().zip(said) {
+                *summary = Some(summary::answer(&ready.tokens, &claim.text, verdict, limits));
+            }
+        }
+        let said = answered.iter_mut().flat_map(|(_, said)| said);
+        let mut summaries: Vec<&mut Summary> =
+            said.filter_map(|(_, summary)| summary.as_mut()).collect();
+        match &self.options.rewriter {
+            Some(rewriter) => summary::rewrite(&mut summaries, rewriter),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Stage 4, on the caller's thread: writes records batch by batch, a chunk of each asker in turn.
 fn write(
     answered: Vec<Receiver<Option<Answered>>>,
@@ -503,7 +536,7 @@ fn write(
         }
     });
     for batch in batches {
-        for (article, verdicts) in batch {
+        for (article, said) in batch {
             let mut entry = Entry {
                 id: &article.id,
                 digest: article.digest,
@@ -527,12 +560,9 @@ fn write(
                     totals.records += 1;
                 }
                 Outcome::Ready(ready) => {
-                    for (claim, verdict) in article.claims(stage.claims).iter().zip(verdicts) {
+                    let claims = article.claims(stage.claims).iter();
+                    for (claim, (verdict, summary)) in claims.zip(said) {
                         *totals.stances.entry(verdict.stance).or_default() += 1;
-                        let limits = stage.options.summary;
-                        let summary = limits.map(|limits| {
-                            summary::answer(&ready.tokens, &claim.text, &verdict, limits)
-                        });
                         let record = Record::answer(
                             ready.source.clone(),
                             claim.text.clone(),

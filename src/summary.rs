@@ -1,16 +1,22 @@
-//! A summary: the one to three sentences that answer the claim and tell what happened, each copied from the article.
+//! A summary: the one to three sentences that answer the claim and tell what happened, each copied from the article; on request said
+//! shorter (`rewrite`), where that passes the check of what it says (`check`).
 //!
 //! Every sentence has a worth: a few features of it, weighted (after Kupiec, Pedersen and Chen 1995, "A Trainable Document
 //! Summarizer"), first of all the model's evidence logit. The best are taken, one after the other, together with the neighbours
 //! that they cannot stand without (`context`), while the limits allow; none that repeats another. They stand in article order.
 
+pub mod check;
 mod context;
+mod rewrite;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::stance::{Stance, Tokens, Verdict};
 use crate::words::stems;
+
+pub use self::check::Flaw;
+pub use self::rewrite::rewrite;
 
 use self::context::Needs;
 
@@ -33,19 +39,35 @@ impl Default for Limits {
 }
 
 /// What an article says, in a few of its own sentences.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
     /// In article order; none when the article has no sentence.
     pub sentences: Vec<Sentence>,
+    /// Why the sentences, though they were to be rewritten, are copies.
+    pub refused: Option<Flaw>,
 }
 
 /// A sentence of a summary.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sentence {
     /// As it is to be read.
     pub text: String,
     /// Code points of [`crate::article::Article::text`] that it is made from.
-    pub source: Range<usize>,
+    pub sources: Vec<Range<usize>>,
+    /// How it was made.
+    pub made: Made,
+}
+
+/// How a sentence of a summary was made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Made {
+    /// It stands in the article.
+    Copied,
+    /// A rewriter wrote it, and it passed the check.
+    Rewritten {
+        /// How far it is made of its sources, 0 to 1 (see [`check::support`]).
+        support: f32,
+    },
 }
 
 impl Summary {
@@ -176,6 +198,7 @@ fn choose(
     };
     Summary {
         sentences: cite(text, &places),
+        refused: None,
     }
 }
 
@@ -189,7 +212,8 @@ fn cite(text: &str, places: &[Range<usize>]) -> Vec<Sentence> {
     };
     let cite = |at: &Range<usize>| Sentence {
         text: text[at.clone()].to_owned(),
-        source: upto(at.start)..upto(at.end),
+        sources: vec![upto(at.start)..upto(at.end)],
+        made: Made::Copied,
     };
     places.iter().map(cite).collect()
 }

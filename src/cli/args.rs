@@ -7,15 +7,18 @@ mod models;
 mod report;
 mod summarise;
 
+use std::sync::Arc;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidings::article::read::{InputFormat, ReadOptions};
-use tidings::model::store::{EMBEDDED, Name};
+use tidings::model::Rewriter;
+use tidings::model::store::{EMBEDDED, Name, known};
 use tidings::summary::Limits;
 use tidings::{Device, Dtype, Engine, Error, Files, Model, Place, Result};
 
-use super::load_model;
 use super::pull::present;
 use super::say;
+use super::{load_model, of_model};
 
 use self::bench::BENCH_HELP;
 pub use self::bench::{Bench, BenchFormat, Task};
@@ -252,9 +255,9 @@ impl From<EngineArg> for Engine {
     }
 }
 
-/// How long a summary is.
+/// How long a summary is, and who words it.
 #[derive(Args)]
-pub struct Length {
+pub struct SummaryStyle {
     /// Sentences of a summary, at most [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Summary")]
     pub sentences: Option<u32>,
@@ -262,9 +265,30 @@ pub struct Length {
     /// Words of a summary, at most; the sentence that decides is taken whole, even if it alone has more [default: 45]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Summary")]
     pub max_words: Option<u32>,
+
+    /// Whether a summary's sentences stand as they are in the article, or a language model says them shorter where that passes a check
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Style::Extracted,
+        help_heading = "Summary"
+    )]
+    pub style: Style,
+
+    /// Language model that rewrites: a folder, a hub id or a pulled model's name [default: smollm2-135m-instruct]
+    #[arg(long, value_name = "MODEL", help_heading = "Summary")]
+    pub rewriter: Option<String>,
 }
 
-impl Length {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Style {
+    /// Sentences of the article, character for character
+    Extracted,
+    /// Those sentences said shorter, where nothing but they is said
+    Rewritten,
+}
+
+impl SummaryStyle {
     pub fn limits(&self) -> Limits {
         let usual = Limits::default();
         Limits {
@@ -278,13 +302,37 @@ impl Length {
     /// # Errors
     /// [`Error::Usage`] when there are limits and no summaries.
     pub fn limits_if(&self, given: bool, flag: &str) -> Result<Option<Limits>> {
-        match (given, self.sentences.or(self.max_words)) {
+        let styled = self.sentences.is_some()
+            || self.max_words.is_some()
+            || self.rewriter.is_some()
+            || self.style != Style::Extracted;
+        match (given, styled) {
             (true, _) => Ok(Some(self.limits())),
-            (false, None) => Ok(None),
-            (false, Some(_)) => Err(Error::Usage(format!(
-                "--sentences and --max-words are for summaries: {flag} asks for them"
+            (false, false) => Ok(None),
+            (false, true) => Err(Error::Usage(format!(
+                "--sentences, --max-words, --style and --rewriter are for summaries: {flag} asks for them"
             ))),
         }
+    }
+
+    /// The model that rewrites, if one does.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is not here, which says how to fetch it; [`Error::Usage`] when nothing is to be rewritten.
+    pub fn rewriter(&self, quiet: bool) -> Result<Option<Arc<Rewriter>>> {
+        if self.style == Style::Extracted {
+            return match &self.rewriter {
+                None => Ok(None),
+                Some(_) => Err(Error::Usage(
+                    "--rewriter is for --style rewritten".to_owned(),
+                )),
+            };
+        }
+        let name = self.rewriter.as_deref().unwrap_or(known::REWRITER);
+        present(name, quiet)?;
+        let files = Files::open(name)?;
+        let rewriter = Rewriter::load(&files).map_err(|error| of_model(name, error))?;
+        Ok(Some(Arc::new(rewriter)))
     }
 }
 

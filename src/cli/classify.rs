@@ -45,7 +45,8 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         },
         truncate: args.truncate,
         abstain_below: args.abstain_below,
-        summary: args.length.limits_if(args.summary, "--summary")?,
+        summary: args.summary_style.limits_if(args.summary, "--summary")?,
+        rewriter: args.summary_style.rewriter(args.quiet)?,
         batch_tokens: args.batch_tokens,
         batch_size: args.batch_size,
         max_latency: Duration::from_millis(args.max_latency),
@@ -193,7 +194,12 @@ fn settings(args: &Classify, model: &Model, options: &Options) -> Map<String, Va
         "shard": args.shard.map(|shard| shard.to_string()),
     });
     match settings {
-        Value::Object(settings) => settings,
+        Value::Object(mut settings) => {
+            if let Some(rewriter) = &options.rewriter {
+                settings.insert("rewriter".to_owned(), rewriter.id().into());
+            }
+            settings
+        }
         _ => Map::new(),
     }
 }

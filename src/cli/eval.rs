@@ -23,6 +23,9 @@ const TOLD: usize = 5;
 
 /// Runs the command.
 pub fn run(args: &Eval) -> Result<Outcome> {
+    if let Some(path) = &args.check {
+        return check_rules(path, args);
+    }
     let labels = Labels::parse(&args.labels)?;
     // All that can be wrong with the request is found before the model reads.
     let negation = match &args.negate {
@@ -53,7 +56,10 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         },
         truncate: args.truncate,
         abstain_below: args.abstain_below,
-        summary: args.length.limits_if(args.summaries, "--summaries")?,
+        summary: args
+            .summary_style
+            .limits_if(args.summaries, "--summaries")?,
+        rewriter: args.summary_style.rewriter(args.quiet)?,
         threads: args.threads,
         ..Options::default()
     };
@@ -129,6 +135,21 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         true => Outcome::Done,
         false => Outcome::SomeFailed,
     })
+}
+
+/// How well the check of rewritten sentences tells true from untrue: no model is asked.
+fn check_rules(path: &Path, args: &Eval) -> Result<Outcome> {
+    let report = eval::check::check(path, args.seed)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match args.format {
+        EvalFormat::Table => table::check(&mut out, &report.sets),
+        EvalFormat::Json => serde_json::to_writer_pretty(&mut out, &report)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out)),
+    }
+    .and_then(|()| out.flush())
+    .map_err(Error::Output)?;
+    Ok(Outcome::Done)
 }
 
 /// What is asked, and the files that it comes from.

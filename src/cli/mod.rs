@@ -120,8 +120,13 @@ fn inputs(paths: &[String], command: &str) -> Result<Vec<Source>> {
 
 /// Loads the model whose `files` were asked for by `name`: which of several it is, no message about one of its files says.
 fn load_model(name: &str, files: &Files, place: impl Into<Place>, engine: Engine) -> Result<Model> {
-    Model::load(files, place, engine).map_err(|error| match error {
+    Model::load(files, place, engine).map_err(|error| of_model(name, error))
+}
+
+/// An error that says of which model it tells.
+fn of_model(name: &str, error: Error) -> Error {
+    match error {
         Error::Model(what) => Error::Model(format!("`{name}`: {what}")),
         other => other,
-    })
+    }
 }

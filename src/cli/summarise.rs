@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use tidings::article::read::Reader;
 use tidings::article::{Article, CleanOptions, Raw};
+use tidings::model::Rewriter;
 use tidings::output::{Labels, Record, Source, SummaryRecord, plain};
 use tidings::stance::{self, Claim, Tokens};
 use tidings::summary::{self, Limits, Summary};
@@ -22,6 +23,7 @@ const BATCH: usize = 2048;
 pub fn run(args: &Summarise) -> Result<Outcome> {
     let raw = one(args)?;
     let (files, model) = args.model.load(false)?;
+    let rewriter = args.summary_style.rewriter(false)?;
     let claim = args.claim.as_ref();
     let claim = claim.map(|claim| Claim::new(claim, &model)).transpose()?;
     let clean = CleanOptions {
@@ -39,7 +41,9 @@ pub fn run(args: &Summarise) -> Result<Outcome> {
         Ok((article, tokens, own.or(claim)))
     });
     match prepared {
-        Ok((article, tokens, claim)) => summarise(args, article, &tokens, claim, &model),
+        Ok((article, tokens, claim)) => {
+            summarise(args, article, &tokens, claim, &model, rewriter.as_deref())
+        }
         Err(error) => failed(args, id, error),
     }
 }
@@ -63,24 +67,35 @@ fn summarise(
     tokens: &Tokens,
     claim: Option<Claim>,
     model: &Model,
+    rewriter: Option<&Rewriter>,
 ) -> Result<Outcome> {
-    let limits = args.length.limits();
+    let limits = args.summary_style.limits();
     let source = Source::from(article);
     let Some(claim) = claim else {
-        let summary = news(tokens, limits, model)?;
+        let mut summary = news(tokens, limits, model)?;
+        rewrite(&mut summary, rewriter)?;
         return match args.json {
             true => print(&News::new(source, summary, model.manifest().id())),
             false => wrapped(&summary),
         };
     };
     let verdict = ask(tokens, &claim, model)?;
-    let summary = summary::answer(tokens, &claim.text, &verdict, limits);
+    let mut summary = summary::answer(tokens, &claim.text, &verdict, limits);
+    rewrite(&mut summary, rewriter)?;
     if !args.json {
         return wrapped(&summary);
     }
     let id = model.manifest().id();
     let record = Record::answer(source, claim.text, verdict, &Labels::default(), id);
     print(&record.with_summary(summary))
+}
+
+/// Says it shorter, if that is asked for.
+fn rewrite(summary: &mut Summary, rewriter: Option<&Rewriter>) -> Result<()> {
+    match rewriter {
+        Some(rewriter) => summary::rewrite(&mut [summary], rewriter),
+        None => Ok(()),
+    }
 }
 
 /// What the article is about, by the evidence for its own title.

@@ -17,7 +17,7 @@ use crate::model::Model;
 use crate::output::{Record, Sink, Source};
 use crate::pipeline::Options;
 use crate::stance::{self, Claim, Pair, Tokens, Verdict};
-use crate::summary;
+use crate::summary::{self, Summary};
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
 const CHUNK: usize = 32;
@@ -127,9 +127,10 @@ pub fn ask(
                 verdicts.extend(pool.install(read)?);
                 watch(found.answers.len() + verdicts.len());
             }
-            let mut verdicts = verdicts.into_iter();
+            let said = pool.install(|| summarised(&chunk, verdicts, options))?;
+            let mut said = said.into_iter();
             for prepared in chunk {
-                for record in answers(prepared, number, &mut verdicts, &mut found, model, options) {
+                for record in answers(prepared, number, &mut said, &mut found, model, options) {
                     if let Some(sink) = &mut sink {
                         sink.write(&record).map_err(Error::Output)?;
                     }
@@ -145,11 +146,45 @@ pub fn ask(
     Ok(found)
 }
 
+/// The verdicts of a chunk, each with its summary if summaries are asked for.
+fn summarised(
+    chunk: &[Prepared],
+    verdicts: Vec<Verdict>,
+    options: &Options,
+) -> Result<Vec<(Verdict, Option<Summary>)>> {
+    let Some(limits) = options.summary else {
+        return Ok(verdicts
+            .into_iter()
+            .map(|verdict| (verdict, None))
+            .collect());
+    };
+    let asked = chunk
+        .iter()
+        .filter_map(|prepared| Some((prepared, prepared.ready.as_ref().ok()?)));
+    let asked = asked.flat_map(|(prepared, ready)| {
+        let claims = prepared.questions.iter().zip(&ready.claims);
+        claims
+            .filter(|(_, claim)| claim.is_ok())
+            .map(|(question, _)| (&ready.tokens, &question.claim))
+    });
+    let summaries = asked.zip(&verdicts);
+    let mut summaries: Vec<Summary> = summaries
+        .map(|((tokens, claim), verdict)| summary::answer(tokens, claim, verdict, limits))
+        .collect();
+    if let Some(rewriter) = &options.rewriter {
+        summary::rewrite(&mut summaries.iter_mut().collect::<Vec<_>>(), rewriter)?;
+    }
+    Ok(verdicts
+        .into_iter()
+        .zip(summaries.into_iter().map(Some))
+        .collect())
+}
+
 /// The answers of one article into `found`; their records back.
 fn answers(
     prepared: Prepared,
     case: usize,
-    verdicts: &mut impl Iterator<Item = Verdict>,
+    said: &mut impl Iterator<Item = (Verdict, Option<Summary>)>,
     found: &mut Answers,
     model: &Model,
     options: &Options,
@@ -177,17 +212,14 @@ fn answers(
     };
     let mut records = Vec::new();
     for (question, claim) in questions.into_iter().zip(ready.claims) {
-        let verdict = claim.and_then(|_| {
-            verdicts.next().ok_or_else(|| {
+        let said = claim.and_then(|_| {
+            said.next().ok_or_else(|| {
                 ArticleError::new(ArticleErrorKind::Malformed, "the model gave no answer")
             })
         });
-        let summary = match (options.summary, &verdict) {
-            (Some(limits), Ok(verdict)) => {
-                let claim = &question.claim;
-                Some(summary::answer(&ready.tokens, claim, verdict, limits))
-            }
-            _ => None,
+        let (verdict, summary) = match said {
+            Ok((verdict, summary)) => (Ok(verdict), summary),
+            Err(error) => (Err(error), None),
         };
         let outcome = match &verdict {
             Err(error) => Err(error.clone()),

@@ -21,6 +21,7 @@
 //! ```
 
 pub mod bootstrap;
+pub mod check;
 pub mod compare;
 pub mod evidence;
 pub mod fnc;
@@ -39,6 +40,7 @@ use serde::Serialize;
 
 pub use self::ask::{Answer, Answered, Answers, ask};
 pub use self::bootstrap::{Estimate, Random};
+pub use self::check::CheckFigures;
 pub use self::compare::{Baseline, Comparison, compare};
 pub use self::labelled::{Case, LabelOptions, Question, Set};
 pub use self::metrics::{Bin, Class, Item, Tally};

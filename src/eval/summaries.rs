@@ -12,7 +12,7 @@ use super::labelled::Question;
 use super::rouge::rouge;
 use crate::article::sentences;
 use crate::stance::{Stance, Tokens};
-use crate::summary::Summary;
+use crate::summary::{Made, Summary};
 
 /// One summary beside the reader's.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,10 @@ pub struct Scores {
     pub sentences: usize,
     /// Whether one of its sentences is among the marked ones; `None` when none is marked.
     pub marked: Option<bool>,
+    /// Whether a sentence of it is rewritten.
+    pub rewritten: bool,
+    /// Whether what a rewriter wrote for it was refused.
+    pub refused: bool,
 }
 
 impl Scores {
@@ -62,6 +66,8 @@ impl Scores {
             words,
             lead_words: self::words(lead),
             sentences: ours.len(),
+            rewritten: summary.sentences.iter().any(|s| s.made != Made::Copied),
+            refused: summary.refused.is_some(),
             marked: marked.then(|| {
                 let hits = Hits::new(&question.evidence, ours.iter().copied(), &[]);
                 hits.ours.contains(&true)
@@ -105,6 +111,10 @@ pub struct SummaryFigures {
     pub sentences: Estimate,
     /// Share of the summaries with marked sentences that hold one.
     pub marked: Estimate,
+    /// Share of the summaries with a rewritten sentence.
+    pub rewritten: Estimate,
+    /// Share of those for which what a rewriter wrote was refused, so that they are copies.
+    pub refused: Estimate,
 }
 
 impl SummaryFigures {
@@ -130,14 +140,17 @@ impl SummaryFigures {
                 difference(t.ours, sums(t)).map(|sum| sum / t.items)
             })
         };
-        let [words, lead_words, sentences, marked] = estimates(&tallies, seed, |t| {
-            [
-                t.words / t.items,
-                t.lead_words / t.items,
-                t.sentences / t.items,
-                t.hits / t.marked,
-            ]
-        });
+        let [words, lead_words, sentences, marked, rewritten, refused] =
+            estimates(&tallies, seed, |t| {
+                [
+                    t.words / t.items,
+                    t.lead_words / t.items,
+                    t.sentences / t.items,
+                    t.hits / t.marked,
+                    t.rewritten / t.items,
+                    t.refused / t.items,
+                ]
+            });
         Some(Self {
             items: all.items as usize,
             rouge: rouge(|t| t.ours),
@@ -149,6 +162,8 @@ impl SummaryFigures {
             lead_words,
             sentences,
             marked,
+            rewritten,
+            refused,
         })
     }
 }
@@ -165,6 +180,8 @@ struct Tally {
     sentences: f64,
     marked: f64,
     hits: f64,
+    rewritten: f64,
+    refused: f64,
 }
 
 impl From<&Scores> for Tally {
@@ -180,6 +197,8 @@ impl From<&Scores> for Tally {
             sentences: scores.sentences as f64,
             marked: one(scores.marked.is_some()),
             hits: one(scores.marked == Some(true)),
+            rewritten: one(scores.rewritten),
+            refused: one(scores.refused),
         }
     }
 }
@@ -202,5 +221,7 @@ impl AddAssign<&Tally> for Tally {
         self.sentences += other.sentences;
         self.marked += other.marked;
         self.hits += other.hits;
+        self.rewritten += other.rewritten;
+        self.refused += other.refused;
     }
 }

@@ -59,6 +59,8 @@ pub struct Manifest {
     pub input: Input,
     /// What a decoder is asked, where that is not the usual question.
     pub prompt: Option<Prompt>,
+    /// Among the further files, weights of a low-rank adapter of a decoder (PEFT's, with its `adapter_config.json`).
+    pub adapter: Option<String>,
     /// A Python package that ships files of the model.
     pub package: Option<Package>,
 }
@@ -135,6 +137,11 @@ impl Manifest {
         files.map(|(name, sum)| (&**name, &**sum)).collect()
     }
 
+    /// Whether the network is a decoder.
+    pub fn is_decoder(&self) -> bool {
+        !Architecture::ENCODERS.contains(&self.architecture)
+    }
+
     /// Whether the weights are a GGUF file, which may hold configuration and tokenizer.
     pub fn is_gguf(&self) -> bool {
         self.task == Task::StanceDecoder && self.weights.ends_with(".gguf")
@@ -164,8 +171,7 @@ impl Manifest {
                 self.architecture.name()
             ));
         }
-        let decoder = !Architecture::ENCODERS.contains(&self.architecture);
-        if decoder != (self.task == Task::StanceDecoder) {
+        if self.is_decoder() != (self.task == Task::StanceDecoder) {
             return fail(format!(
                 "the architecture {} is not of the task {}: decoders (llama, mistral, qwen2, qwen3) are of stance-decoder, encoders of the others",
                 self.architecture.name(),
@@ -173,6 +179,9 @@ impl Manifest {
             ));
         }
         self.check_prompt()?;
+        if self.adapter.is_some() && !self.is_decoder() {
+            return fail("only a decoder has an adapter".to_owned());
+        }
         // Beyond these no logit is left that is a number and not 0.
         if !(0.01..=100.0).contains(&self.temperature) {
             return fail(format!(

@@ -27,6 +27,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+pub use self::decoder::Rewriter;
 pub use self::device::{Device, Dtype, Place};
 pub use self::manifest::Manifest;
 pub use self::store::Files;

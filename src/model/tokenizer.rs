@@ -95,6 +95,7 @@ impl Tokenizer {
             .with_normalizer(whole.get_normalizer().cloned())
             .map_err(|e| fail(e.to_string()))?;
         inner.with_pre_tokenizer(whole.get_pre_tokenizer().cloned());
+        inner.with_decoder(whole.get_decoder().cloned());
         let unknown = UNKNOWN.into_iter().find_map(|name| whole.token_to_id(name));
         let special = whole.get_added_tokens_decoder();
         let mut tokenizer = Self {
@@ -140,6 +141,22 @@ impl Tokenizer {
                 false => Some(*id),
             })
             .collect())
+    }
+
+    /// The text of tokens, of which none is special.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        match &self.inner {
+            Inner::Json(inner) => guarded(|| inner.decode(ids, false)),
+            Inner::Fake => Ok(String::new()),
+        }
+    }
+
+    /// Ids that no text becomes: what a decoder says with one of them is no text.
+    pub fn special(&self) -> &[u32] {
+        &self.special
     }
 
     /// Token ids of `text` where it goes on from another, if they differ from those that it has alone.

@@ -29,7 +29,7 @@ pub use self::table::{Table, plain};
 use crate::article::{Article, Fields, Raw};
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
 use crate::stance::{Stance, Verdict};
-use crate::summary::{self, Summary};
+use crate::summary::{self, Made, Summary};
 
 /// Takes records in order.
 pub trait Sink {
@@ -186,16 +186,19 @@ pub struct EvidenceRecord {
 }
 
 /// A summary; offsets are code points of the text that `tidings extract` prints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SummaryRecord {
     /// Its sentences, one after the other.
     pub text: String,
     /// In article order.
     pub sentences: Vec<SummarySentence>,
+    /// Why the sentences, though they were to be rewritten (`--style rewritten`), are copies: what was wrong with what the rewriter wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// A sentence of a summary, and where it comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SummarySentence {
     /// The sentence.
     pub text: String,
@@ -203,6 +206,9 @@ pub struct SummarySentence {
     pub mode: Mode,
     /// Why it may be believed to say what the article says.
     pub check: Check,
+    /// How far a rewritten sentence is made of its sources: 0 to 1, 4 decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support: Option<f64>,
     /// First code point, and the one past the last, of each passage that it is made from.
     pub sources: Vec<[usize; 2]>,
 }
@@ -213,6 +219,8 @@ pub struct SummarySentence {
 pub enum Mode {
     /// It stands in the article, character for character.
     Extracted,
+    /// A rewriter made it of its sources.
+    Rewritten,
 }
 
 impl Mode {
@@ -220,6 +228,7 @@ impl Mode {
     pub fn name(self) -> &'static str {
         match self {
             Self::Extracted => "extracted",
+            Self::Rewritten => "rewritten",
         }
     }
 }
@@ -230,6 +239,8 @@ impl Mode {
 pub enum Check {
     /// It is a copy of its source.
     Copied,
+    /// No rule finds anything in it that its sources do not say, or anything left out that would change what they say.
+    Passed,
 }
 
 impl Check {
@@ -237,6 +248,7 @@ impl Check {
     pub fn name(self) -> &'static str {
         match self {
             Self::Copied => "copied",
+            Self::Passed => "passed",
         }
     }
 }
@@ -244,14 +256,25 @@ impl Check {
 impl From<Summary> for SummaryRecord {
     fn from(summary: Summary) -> Self {
         let text = summary.text();
-        let sentence = |sentence: summary::Sentence| SummarySentence {
-            text: sentence.text,
-            mode: Mode::Extracted,
-            check: Check::Copied,
-            sources: vec![[sentence.source.start, sentence.source.end]],
+        let sentence = |sentence: summary::Sentence| {
+            let (mode, check, support) = match sentence.made {
+                Made::Copied => (Mode::Extracted, Check::Copied, None),
+                Made::Rewritten { support } => {
+                    (Mode::Rewritten, Check::Passed, Some(rounded(support)))
+                }
+            };
+            let sources = sentence.sources.into_iter().map(|at| [at.start, at.end]);
+            SummarySentence {
+                text: sentence.text,
+                mode,
+                check,
+                support,
+                sources: sources.collect(),
+            }
         };
         Self {
             text,
+            refused: summary.refused.map(|flaw| flaw.to_string()),
             sentences: summary.sentences.into_iter().map(sentence).collect(),
         }
     }

@@ -147,7 +147,12 @@ pub fn denies(sentence: &str) -> bool {
 
 /// A verb that says no.
 fn is_denying(word: &str) -> bool {
-    let mut stems = DENYING.split_ascii_whitespace();
+    has_stem(DENYING, word)
+}
+
+/// Whether `word` begins as one of `stems` does.
+pub(super) fn has_stem(stems: &str, word: &str) -> bool {
+    let mut stems = stems.split_ascii_whitespace();
     stems.any(|stem| word.starts_with(stem))
 }
 
@@ -310,9 +315,9 @@ const SAID: &str = "statement statements announcement claim claims report report
 /// After `the`, some of what was named before.
 const COUNTED: &str = "former latter other others two three four pair same";
 const ORDINALS: &str = "first second third fourth last next";
-const DENIALS: &str = "no not never none nobody nothing nowhere neither nor without unlikely untrue false cannot impossible";
+pub(super) const DENIALS: &str = "no not never none nobody nothing nowhere neither nor without unlikely untrue false cannot impossible";
 /// Beginnings of verbs that say no.
-const DENYING: &str = "denie deny dismiss reject refus cancel suspend postpon contradict disput rebut declin collaps abandon scrap";
+pub(super) const DENYING: &str = "denie deny dismiss reject refus cancel suspend postpon contradict disput rebut declin collaps abandon scrap";
 const PHRASES: &str = "ruled-out called-off broke-off broken-off put-off yet-to";
 /// What makes a statement hold only sometimes.
 const LIMITS: &str = "only unless until provided if condition conditions conditional contingent";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tidings::article::read::Shard;
 
-use super::{Input, Length, ModelArgs, share, threads};
+use super::{Input, ModelArgs, SummaryStyle, share, threads};
 
 pub(super) const CLASSIFY_HELP: &str = "\
 Labels (names for --claim's stance): imminent = supports, not-imminent = refutes, uncertain = discusses, unrelated.
@@ -67,7 +67,7 @@ pub struct Classify {
     pub summary: bool,
 
     #[command(flatten)]
-    pub length: Length,
+    pub summary_style: SummaryStyle,
 
     /// Write to this file instead of standard output (`-`); its extension (.jsonl, .csv, .parquet, .html) decides the format
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Input, Length, ModelArgs, share, threads};
+use super::{Input, ModelArgs, SummaryStyle, share, threads};
 
 pub(super) const EVAL_HELP: &str = "\
 A labelled record is an article with a field `label`: supports, refutes, discusses, unrelated (or
@@ -17,6 +17,7 @@ Examples:
   tidings eval dev.jsonl                        each record's own claim
   tidings eval dev.jsonl --claim \"Talks are imminent.\" --label-field default_label
   tidings eval dev.jsonl --summaries            how near are summaries to the reader's?
+  tidings eval --check judged.jsonl             does the check of rewriting find what is untrue?
   tidings eval dev.jsonl --all-claims --negate  further claims too, and each one denied
   tidings eval *.jsonl --all-claims --default-label-field default_label    all that is labelled
   tidings eval dev.jsonl --records now.jsonl    keep the answers …
@@ -109,7 +110,12 @@ pub struct Eval {
     pub summaries: bool,
 
     #[command(flatten)]
-    pub length: Length,
+    pub summary_style: SummaryStyle,
+
+    /// Measure the check of rewritten sentences instead, on lines with `article` or `sources`, and a list `summary` of `text` with `votes` or
+    /// `supported`
+    #[arg(long, value_name = "FILE", help_heading = "Summary", conflicts_with_all = ["paths", "fnc", "summaries"])]
+    pub check: Option<PathBuf>,
 
     #[command(flatten)]
     pub input: Input,

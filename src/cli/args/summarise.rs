@@ -2,15 +2,20 @@
 
 use clap::Args;
 
-use super::{Input, Length, ModelArgs};
+use super::{Input, ModelArgs, SummaryStyle};
 
 pub(super) const SUMMARISE_HELP: &str = "\
-Every sentence is copied from the article, none is rewritten. With --claim they are those that answer it; without, \
-those that bear out the article's own title. Where the article is not about the claim, or has no title: its first \
-ones and those nearest its title. `tidings summarize` does the same.
+Every sentence is copied from the article. With --claim they are those that answer it; without, those that bear out \
+the article's own title. Where the article is not about the claim, or has no title: its first ones and those nearest its \
+title. `tidings summarize` does the same.
+
+With --style rewritten a language model says those sentences shorter. What it writes is taken only where it passes a check: \
+no name, number or word that the sentences lack, nothing joined that they do not join, no denial, doubt or condition lost. \
+Else the sentences stay as they are; --json says why.
 
 Examples:
   tidings summarise page.html
+  tidings models pull smollm2-135m-instruct && tidings summarise page.html --style rewritten
   tidings summarise page.html --claim \"Talks are imminent.\" --json
   cat article.txt | tidings summarise --sentences 1";
 
@@ -25,7 +30,7 @@ pub struct Summarise {
     pub claim: Option<String>,
 
     #[command(flatten)]
-    pub length: Length,
+    pub summary_style: SummaryStyle,
 
     /// Print the record instead: one JSON object with the place of each sentence in the text that `tidings extract` prints
     #[arg(long)]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use tidings::eval::{
-    Comparison, Estimate, EvidenceFigures, Figures, Negated, Report, SummaryFigures,
+    CheckFigures, Comparison, Estimate, EvidenceFigures, Figures, Negated, Report, SummaryFigures,
 };
 use tidings::output::plain;
 use tidings::stance::Stance;
@@ -11,7 +11,7 @@ use tidings::stance::Stance;
 /// Changed answers that are listed; all are in the JSON.
 const LISTED: usize = 20;
 /// Width of the column with the names.
-const NAMES: usize = 18;
+const NAMES: usize = 25;
 /// Width of a column of figures: `0.000 [0.000, 0.000]` and two spaces; a skill may be negative.
 const FIGURE: usize = 24;
 
@@ -197,6 +197,14 @@ fn summaries(out: &mut impl Write, s: &SummaryFigures) -> io::Result<()> {
         s.sentences.value,
         percent(&s.marked),
     )?;
+    if s.rewritten.value + s.refused.value > 0.0 {
+        writeln!(
+            out,
+            "rewritten: {}; refused, and so copied: {}",
+            percent(&s.rewritten),
+            percent(&s.refused),
+        )?;
+    }
     let heads = ["ROUGE-1", "ROUGE-2", "ROUGE-Lsum"].map(|name| format!("{name:FIGURE$}"));
     writeln!(out, "{:NAMES$}{}", "", heads.concat().trim_end())?;
     for (name, row) in [
@@ -208,6 +216,31 @@ fn summaries(out: &mut impl Write, s: &SummaryFigures) -> io::Result<()> {
     ] {
         let cells = row.map(|figure| format!("{:FIGURE$}", estimate(&figure)));
         writeln!(out, "{name:NAMES$}{}", cells.concat().trim_end())?;
+    }
+    Ok(())
+}
+
+/// Prints how well the check tells sentences that are supported from others, a set after the other.
+pub fn check(out: &mut impl Write, sets: &[CheckFigures]) -> io::Result<()> {
+    for figures in sets {
+        let of = match &*figures.set {
+            "" => String::new(),
+            set => format!(" of {}", plain(set)),
+        };
+        let sentences = count(figures.sentences, "sentence");
+        writeln!(out, "{sentences}{of}, {} supported", figures.supported)?;
+        for (name, figure) in [
+            ("area under the curve", &figures.auc),
+            ("the same by shared pairs", &figures.overlap_auc),
+            ("supported ones kept", &figures.kept),
+            ("others rejected", &figures.rejected),
+        ] {
+            writeln!(out, "{name:NAMES$}{}", estimate(figure))?;
+        }
+        for (kind, [supported, others]) in &figures.flaws {
+            let name = format!("rejected for {kind}");
+            writeln!(out, "{name:NAMES$}{supported} supported, {others} others")?;
+        }
     }
     Ok(())
 }

@@ -15,10 +15,8 @@ use crate::model::tokenizer::{Marked, Pair, Tokenizer};
 use crate::model::{Reading, Window};
 use crate::stance::Stance;
 
-use super::gguf::Gguf;
 use super::llama::Llama;
-use super::prompt::{ANSWERS, QUESTION, Template};
-use super::{tensors, vocabulary};
+use super::prompt::{ANSWERS, QUESTION};
 
 /// Tokens that a window leaves for text, at least.
 const LEAST_TEXT: usize = 8;
@@ -40,32 +38,7 @@ impl Answers {
     /// [`Error::Model`] that names what is missing or does not fit, and what to do.
     pub fn load(files: &Files) -> Result<(Self, Tokenizer)> {
         let manifest = &files.manifest;
-        let (decoder, words, template) = match Gguf::is(&files.weights) {
-            true => {
-                let file = Gguf::read(&files.weights)?;
-                let words = match manifest.tokenizer.is_empty() {
-                    true => vocabulary::tokenizer(&file)?,
-                    false => files.tokenizer.to_vec(),
-                };
-                let template = match own_template(files) {
-                    Some(own) => own?,
-                    None => vocabulary::template(&file)?,
-                };
-                let decoder = Llama::from_gguf(&files.weights, manifest.architecture)?;
-                (decoder, words, template)
-            }
-            false => {
-                let template = match own_template(files) {
-                    Some(own) => own?,
-                    None => Template::of_tokenizer_config(None, None)?,
-                };
-                let shards = shards(files)?;
-                let (config, name) = (&files.config, &manifest.config);
-                let architecture = manifest.architecture;
-                let decoder = Llama::from_safetensors(config, name, architecture, &shards)?;
-                (decoder, files.tokenizer.to_vec(), template)
-            }
-        };
+        let (decoder, words, template) = super::open(files)?;
         let prompt = manifest.prompt.as_ref();
         let question = prompt.and_then(|prompt| prompt.question.as_deref());
         let frame = template.frame(question.unwrap_or(QUESTION))?;
@@ -189,42 +162,6 @@ fn logarithm_of_all(logits: &[f32]) -> f64 {
         .map(|logit| f64::from(logit - top).exp())
         .sum();
     f64::from(top) + sum.ln()
-}
-
-/// The chat template that lies beside the weights, if one does.
-fn own_template(files: &Files) -> Option<Result<Template>> {
-    let prompt = files.manifest.prompt.as_ref();
-    let name = prompt.and_then(|prompt| prompt.template.as_deref());
-    let own = files
-        .more
-        .get(name.unwrap_or(TEMPLATE))
-        .map(|file| &file[..]);
-    let config = files.more.get(TOKENIZER_CONFIG).map(|file| &file[..]);
-    if own.is_none() && config.is_none() {
-        return None;
-    }
-    Some(Template::of_tokenizer_config(config, own))
-}
-
-/// Names of the files that hold a chat template: as transformers writes them now, and did before.
-pub const TEMPLATE: &str = "chat_template.jinja";
-/// See [`TEMPLATE`].
-pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-
-/// The files of safetensors.
-fn shards(files: &Files) -> Result<Vec<&[u8]>> {
-    if !files.manifest.weights.ends_with(".index.json") {
-        return Ok(vec![&files.weights]);
-    }
-    let names = tensors::shards(&files.weights)?;
-    let shard = |name: String| match files.more.get(&name) {
-        Some(shard) => Ok(&shard[..]),
-        None => Err(Error::Model(format!(
-            "{} names {name}, which is not among the model's files (the manifest's table `more`)",
-            files.manifest.weights
-        ))),
-    };
-    names.into_iter().map(shard).collect()
 }
 
 /// No two answers may begin alike: what follows could not be told from them.

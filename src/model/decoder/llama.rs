@@ -5,6 +5,7 @@
 //! 1910.07467) before each part, SwiGLU (Shazeer 2020, 2002.05202); arithmetic and tensor names as in Hugging Face transformers'
 //! `modeling_llama.py`. Mistral's window, Qwen2's biases and Qwen3's norms of heads are all that sets those apart.
 
+use super::adapter::{self, LayerAdapter};
 use super::config::Config;
 use super::gguf::Gguf;
 use super::tensors::{Linear, Matrix, Tensors};
@@ -49,6 +50,7 @@ struct Layer {
     gate: Linear,
     up: Linear,
     down: Linear,
+    adapter: LayerAdapter,
 }
 
 /// What a kind of file calls the parts of the network.
@@ -138,6 +140,18 @@ impl Llama {
         let decoder = Self::load(config, &tensors, &GGUF)?;
         tensors.finish(&[])?;
         Ok(decoder)
+    }
+
+    /// Puts an adapter beside the layers' products: its configuration and its weights.
+    ///
+    /// # Errors
+    /// As [`adapter::read`].
+    pub fn adapt(&mut self, json: &[u8], weights: &[u8]) -> Result<()> {
+        let adapters = adapter::read(json, weights, &self.config)?;
+        for (layer, adapter) in self.layers.iter_mut().zip(adapters) {
+            layer.adapter = adapter;
+        }
+        Ok(())
     }
 
     /// Tokens of the vocabulary.
@@ -280,6 +294,7 @@ impl Layer {
             gate: linear(names.gate, width, inner, false)?,
             up: linear(names.up, width, inner, false)?,
             down: linear(names.down, inner, width, false)?,
+            adapter: LayerAdapter::default(),
         })
     }
 
@@ -292,11 +307,14 @@ impl Layer {
         angles: &(Vec<f32>, Vec<f32>),
         config: &Config,
     ) -> Result<Vec<f32>> {
-        let (heads, eps) = (config.heads, config.eps);
+        let (heads, eps, beside) = (config.heads, config.eps, &self.adapter);
         let normed = kernel::rms_norm(&x, &self.attention_norm, eps);
         let mut queries = self.query.forward(&normed)?;
         let mut keys = self.key.forward(&normed)?;
-        let values = self.value.forward(&normed)?;
+        let mut values = self.value.forward(&normed)?;
+        adapter::add(beside.query.as_ref(), &normed, &mut queries);
+        adapter::add(beside.key.as_ref(), &normed, &mut keys);
+        adapter::add(beside.value.as_ref(), &normed, &mut values);
         if let Some((query_norm, key_norm)) = &self.head_norms {
             kernel::rms_norm_rows(&mut queries, query_norm, eps);
             kernel::rms_norm_rows(&mut keys, key_norm, eps);
@@ -326,10 +344,15 @@ impl Layer {
             .collect();
         let attended = kernel::causal_attention(&queries, &texts, heads);
         add(&mut x, &self.attention_out.forward(&attended)?);
+        adapter::add(beside.attention_out.as_ref(), &attended, &mut x);
         let normed = kernel::rms_norm(&x, &self.norm, eps);
         let mut gate = self.gate.forward(&normed)?;
-        kernel::swiglu(&mut gate, &self.up.forward(&normed)?);
+        let mut up = self.up.forward(&normed)?;
+        adapter::add(beside.gate.as_ref(), &normed, &mut gate);
+        adapter::add(beside.up.as_ref(), &normed, &mut up);
+        kernel::swiglu(&mut gate, &up);
         add(&mut x, &self.down.forward(&gate)?);
+        adapter::add(beside.down.as_ref(), &gate, &mut x);
         Ok(x)
     }
 }

@@ -120,6 +120,20 @@ impl Template {
         })
     }
 
+    /// What stands before and after the text in the prompt of `message`, which names `{text}` once.
+    ///
+    /// # Errors
+    /// As [`Template::frame`].
+    pub fn around(&self, message: &str) -> Result<(String, String)> {
+        let rendered = self
+            .render(&message.replace("{text}", TEXT))
+            .map_err(|e| fail(format!("it fails: {e:#}")))?;
+        match rendered.split(TEXT).collect::<Vec<_>>()[..] {
+            [open, close] => Ok((open.to_owned(), close.to_owned())),
+            _ => Err(fail("it does not give the text once as it is".to_owned())),
+        }
+    }
+
     /// One message of the user's, and the beginning of the answer, as transformers' `apply_chat_template` renders it.
     fn render(&self, content: &str) -> std::result::Result<String, minijinja::Error> {
         let mut environment = Environment::new();

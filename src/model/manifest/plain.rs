@@ -124,6 +124,7 @@ impl Manifest {
                 title: (window / 4).min(48),
             },
             prompt: None,
+            adapter: None,
             package: None,
         }
     }

