@@ -43,8 +43,6 @@ impl Default for Limits {
 pub struct Summary {
     /// In article order; none when the article has no sentence.
     pub sentences: Vec<Sentence>,
-    /// Why the sentences, though they were to be rewritten, are copies.
-    pub refused: Option<Flaw>,
 }
 
 /// A sentence of a summary.
@@ -56,6 +54,8 @@ pub struct Sentence {
     pub sources: Vec<Range<usize>>,
     /// How it was made.
     pub made: Made,
+    /// What was wrong with what a rewriter wrote for it, if it is a copy for that reason.
+    pub refused: Option<Flaw>,
 }
 
 /// How a sentence of a summary was made.
@@ -198,7 +198,6 @@ fn choose(
     };
     Summary {
         sentences: cite(text, &places),
-        refused: None,
     }
 }
 
@@ -214,6 +213,7 @@ fn cite(text: &str, places: &[Range<usize>]) -> Vec<Sentence> {
         text: text[at.clone()].to_owned(),
         sources: vec![upto(at.start)..upto(at.end)],
         made: Made::Copied,
+        refused: None,
     };
     places.iter().map(cite).collect()
 }

@@ -2,6 +2,7 @@
 //! safetensors whole and in shards, alone and together. GGUF files of them are made in `gguf.rs`; what happens to files that are not what
 //! they say is in `refused.rs`.
 
+mod adapter;
 mod gguf;
 mod refused;
 

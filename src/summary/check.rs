@@ -86,6 +86,7 @@ const MARKS: [Class; 3] = [Class::Denial, Class::Doubt, Class::Condition];
 #[derive(Debug)]
 struct Word<'a> {
     raw: &'a str,
+    lower: String,
     /// Without its inflection, in lower case; numbers in digits.
     stem: String,
     class: Option<Class>,
@@ -116,7 +117,9 @@ pub fn check(rewriting: &[&str], sources: &[&str]) -> Result<Vec<BTreeSet<usize>
         form(text, words, &read)?;
         nothing_new(words, &read)?;
         quotations(text, sources)?;
-        made_from.push(joined(words, &read)?);
+        let sentences = joined(words, &read)?;
+        one_speaker(words, sentences.iter().map(|i| &read[*i]))?;
+        made_from.push(sentences);
     }
     nothing_left_out(&sentences, &read)?;
     Ok(made_from)
@@ -125,6 +128,26 @@ pub fn check(rewriting: &[&str], sources: &[&str]) -> Result<Vec<BTreeSet<usize>
 fn flaw<T>(kind: FlawKind, words: impl Into<String>) -> Result<T, Flaw> {
     let words = words.into();
     Err(Flaw { kind, words })
+}
+
+/// What is said with its speaker is of one source sentence, in which no other speaks too: else it may be another who says so.
+fn one_speaker<'w>(
+    words: &[Word<'_>],
+    sources: impl Iterator<Item = &'w Source<'w>>,
+) -> Result<(), Flaw> {
+    let speech = |words: &[Word<'_>]| {
+        let speaks = words
+            .iter()
+            .filter(|word| word.class == Some(Class::Speech));
+        speaks.count()
+    };
+    let ours = speech(words);
+    let theirs: Vec<usize> = sources.map(|source| speech(&source.words)).collect();
+    match (ours, &theirs[..]) {
+        (0, _) => Ok(()),
+        (_, [n]) if *n == 1 || *n == ours => Ok(()),
+        _ => flaw(FlawKind::Attribution, "two who speak"),
+    }
 }
 
 /// Words of a sentence at least.
@@ -137,7 +160,7 @@ fn form(text: &str, words: &[Word<'_>], sources: &[Source<'_>]) -> Result<(), Fl
     if words.len() < LEAST_WORDS || !begins || !context::is_whole(text) || context::asks(text) {
         return flaw(FlawKind::Form, text);
     }
-    for word in words.iter().filter(|word| has(PRONOUNS, &word.stem)) {
+    for word in words.iter().filter(|word| has(PRONOUNS, &word.lower)) {
         let theirs = |source: &Source<'_>| source.words.iter().any(|w| w.stem == word.stem);
         if !sources.iter().any(theirs) {
             return flaw(FlawKind::Form, word.raw);
@@ -182,6 +205,9 @@ fn quotations(text: &str, sources: &[&str]) -> Result<(), Flaw> {
     Ok(())
 }
 
+/// Words of an aside at the end of a statement, at most.
+const LONGEST_ASIDE: usize = 6;
+
 /// Content words that may be left out between two that stand side by side.
 const MOST_LEFT_OUT: usize = 12;
 
@@ -196,7 +222,10 @@ fn joined(words: &[Word<'_>], sources: &[Source<'_>]) -> Result<BTreeSet<usize>,
         let mut found = Vec::new();
         for (s, source) in sources.iter().enumerate() {
             let at = source.words.iter().enumerate();
-            found.extend(at.filter(|(_, w)| w.content && w.stem == stem).map(|(p, _)| (s, p)));
+            found.extend(
+                at.filter(|(_, w)| w.content && w.stem == stem)
+                    .map(|(p, _)| (s, p)),
+            );
         }
         found
     };
@@ -208,10 +237,11 @@ fn joined(words: &[Word<'_>], sources: &[Source<'_>]) -> Result<BTreeSet<usize>,
         let begins = last.is_none_or(|last| breaks(words, last, i));
         let before = ways.last().map_or(&[][..], |before| &before[..]);
         let next = everywhere(&words[i].stem).into_iter().filter_map(|(s, q)| {
-            let follows = before.iter().map(|(place, _)| *place).find(|&(t, p)| {
-                t == s && p < q && sources[s].may_shorten(p, q, kept)
-            });
-            let stands = follows.is_some() || begins && sources[s].opens(q, &marks(kept));
+            let follows = before
+                .iter()
+                .map(|(place, _)| *place)
+                .find(|&(t, p)| t == s && p < q && sources[s].may_shorten(p, q, kept));
+            let stands = follows.is_some() || begins && sources[s].opens(q, kept);
             stands.then_some(((s, q), follows))
         });
         let next: Vec<_> = next.collect();
@@ -220,6 +250,13 @@ fn joined(words: &[Word<'_>], sources: &[Source<'_>]) -> Result<BTreeSet<usize>,
             return flaw(FlawKind::Joined, format!("{before} … {}", words[i].raw));
         }
         ways.push(next);
+    }
+    let (Some(ends), Some(&last)) = (ways.last_mut(), content.last()) else {
+        return flaw(FlawKind::Form, "no word that means something");
+    };
+    ends.retain(|((s, q), _)| sources[*s].ends(*q, &words[last + 1..]));
+    if ends.is_empty() {
+        return flaw(FlawKind::Joined, format!("{} …", words[last].raw));
     }
     let mut made_from = BTreeSet::new();
     let mut follows: Option<Place> = None;
@@ -230,32 +267,35 @@ fn joined(words: &[Word<'_>], sources: &[Source<'_>]) -> Result<BTreeSet<usize>,
             follows = *before;
         }
     }
-    match made_from.is_empty() {
-        true => flaw(FlawKind::Form, "no word that means something"),
-        false => Ok(made_from),
-    }
+    Ok(made_from)
 }
 
-/// Whether a new statement begins between the words `from` and `to`: after a comma or `and`, `but`, `while`, with a subject of its own.
+/// Whether a new statement may begin between the words `from` and `to`: after a comma, `and`, `but`, `while`, with a subject of its own; or after
+/// who says so.
 fn breaks(words: &[Word<'_>], from: usize, to: usize) -> bool {
     let between = &words[from + 1..=to];
-    let Some(at) = between
-        .iter()
-        .position(|word| word.apart || has("and but while", &word.stem))
-    else {
+    if between.iter().any(|word| word.class == Some(Class::Speech)) {
+        return true;
+    }
+    let parts = |word: &Word<'_>| word.apart || has("and but while", &word.lower);
+    let Some(at) = between.iter().position(parts) else {
         return false;
     };
     // Its subject: a name, or a noun with its article.
-    let mut rest = between[at..]
-        .iter()
-        .skip_while(|word| has("and but while", &word.stem));
-    rest.next().is_some_and(|word| {
+    let mut rest = between[at..].iter();
+    let subject = rest.find(|word| !has("and but while", &word.lower));
+    subject.is_some_and(|word| {
         word.name
             || has(
                 "the a an its their his her no both all officials",
-                &word.stem,
+                &word.lower,
             )
     })
+}
+
+/// Words before a new statement that are none of it.
+fn breaks_off(word: &Word<'_>) -> bool {
+    word.class == Some(Class::Speech) || has("and but while that", &word.lower)
 }
 
 /// How many there are of each of [`MARKS`].
@@ -273,10 +313,17 @@ fn same<'w>(
     kept: impl Iterator<Item = &'w Word<'w>>,
     theirs: impl Iterator<Item = &'w Word<'w>>,
 ) -> bool {
-    let told = |word: &&Word<'_>| !has("a an the that", &word.stem);
-    kept.filter(told)
-        .map(|word| &word.stem)
-        .eq(theirs.filter(told).map(|word| &word.stem))
+    let told = |word: &&Word<'_>| !has("a an the that", &word.lower);
+    let kept: Vec<&str> = kept.filter(told).map(|word| &word.stem[..]).collect();
+    let mut theirs: Vec<&str> = theirs.filter(told).map(|word| &word.stem[..]).collect();
+    // `a session [with him] in Esker`.
+    let of_pronoun = |pair: &[&str]| has(PREPOSITIONS, pair[0]) && has("him her them it", pair[1]);
+    if let Some(at) = theirs.windows(2).position(of_pronoun)
+        && kept.len() + 2 == theirs.len()
+    {
+        theirs.drain(at..at + 2);
+    }
+    kept == theirs
 }
 
 impl<'a> Source<'a> {
@@ -286,8 +333,8 @@ impl<'a> Source<'a> {
         let mut begin = 0;
         for (i, word) in words.iter().enumerate().skip(1) {
             // A relative clause ends with its comma.
-            let relative = has("who which whose where", &words[begin].stem) && begin > 0;
-            if word.apart && (relative || has(CLAUSE, &word.stem)) {
+            let relative = has("who which whose where", &words[begin].lower) && begin > 0;
+            if word.apart && (relative || has(CLAUSE, &word.lower)) {
                 clauses.push(begin..i);
                 begin = i;
             }
@@ -319,7 +366,7 @@ impl<'a> Source<'a> {
         while let Some(first) = (begin..q).find(|i| self.words[*i].content) {
             let end = (first..q).find(|i| !self.words[*i].content).unwrap_or(q);
             let (lead, run) = (&self.words[begin..first], &self.words[first..end]);
-            let preposition = lead.iter().rposition(|word| has(PREPOSITIONS, &word.stem));
+            let preposition = lead.iter().rposition(|word| has(PREPOSITIONS, &word.lower));
             if self.words[begin].apart && self.words[end].apart {
                 // An aside: it goes with what leads to it.
             } else if let Some(at) = preposition {
@@ -350,10 +397,10 @@ impl<'a> Source<'a> {
             if before.content && !before.apart {
                 continue;
             }
-            if has("the a an its their his her", &before.stem) && !before.apart {
+            if has("the a an its their his her", &before.lower) && !before.apart {
                 continue;
             }
-            return !has(PREPOSITIONS, &before.stem);
+            return !has(PREPOSITIONS, &before.lower);
         }
         true
     }
@@ -365,11 +412,66 @@ impl<'a> Source<'a> {
         opened && closed
     }
 
-    /// Whether a statement that begins with word `q` may stand without what is before it in the sentence but these marks.
-    fn opens(&self, q: usize, marks: &[usize; 3]) -> bool {
-        let before = &self.words[..q];
-        let last = before.iter().rposition(|word| word.content);
-        self::marks(&before[last.map_or(0, |last| last + 1)..]) == *marks
+    /// Whether a statement may begin with word `q`, after the words `kept`: where the sentence or a clause begins, not with what a preposition
+    /// governs (`The wife of [the president]`).
+    fn opens(&self, q: usize, kept: &[Word<'_>]) -> bool {
+        let last = self.words[..q].iter().rposition(|word| word.content);
+        let lead = last.map_or(0, |last| last + 1);
+        if marks(&self.words[lead..q]) != marks(kept) {
+            return false;
+        }
+        let begins = |at: usize| {
+            let after = |word: &Word<'_>| {
+                word.class == Some(Class::Speech) || has(CONJUNCTIONS, &word.lower)
+            };
+            at == 0 || self.words[at].apart || after(&self.words[at - 1])
+        };
+        // As it stands there: `In November`, `It is not known`.
+        if (lead..=q).any(|at| begins(at) && same(kept.iter(), self.words[at..q].iter())) {
+            return true;
+        }
+        // Past the words that modify it, and its article.
+        let helps =
+            |word: &Word<'_>| has("the a an its their his her no not both all", &word.lower);
+        let mut at = q;
+        while !begins(at) && self.words[at - 1].content {
+            at -= 1;
+        }
+        while !begins(at) && helps(&self.words[at - 1]) {
+            at -= 1;
+        }
+        begins(at) && kept.iter().all(|word| helps(word) || breaks_off(word))
+    }
+
+    /// Whether a statement may end with word `q`, the words `kept` after it: where the sentence, a clause or a phrase ends, and not within an
+    /// aside that something is still to follow.
+    fn ends(&self, q: usize, kept: &[Word<'_>]) -> bool {
+        let after = &self.words[q + 1..];
+        // `…, the minister said`, whatever he said it to.
+        let speaks = |word: &Word<'_>| word.class == Some(Class::Speech);
+        if let [word] = kept
+            && speaks(word)
+        {
+            let verb = after
+                .iter()
+                .take_while(|word| !word.content)
+                .find(|word| speaks(word));
+            return verb.is_some();
+        }
+        let stays = after.get(..kept.len());
+        if !stays.is_some_and(|stays| same(kept.iter(), stays.iter())) {
+            return false;
+        }
+        let Some(next) = after.get(kept.len()) else {
+            return true;
+        };
+        // `with his colleague and, it is hoped, the premier`.
+        let begin = q.saturating_sub(LONGEST_ASIDE);
+        let opening = (begin + 1..=q).rev().find(|at| self.words[*at].apart);
+        let leads =
+            |word: &Word<'_>| has(PREPOSITIONS, &word.lower) || has(CONJUNCTIONS, &word.lower);
+        let aside = next.apart && opening.is_some_and(|at| leads(&self.words[at - 1]));
+        (next.apart || leads(next)) && !aside
     }
 }
 
@@ -538,6 +640,7 @@ fn words(text: &str) -> Vec<Word<'_>> {
         let helps = class.is_some() && has(HELPERS, &lower);
         words.push(Word {
             raw,
+            lower: lower.clone(),
             class,
             content: number.is_some() || !(idle || helps) && raw.len() > 1,
             name: capital && !words.is_empty() && !is_function_word(&lower),
@@ -627,9 +730,13 @@ fn stem(lower: &str) -> String {
 
 /// Words that open a clause that can be left out.
 const CLAUSE: &str = "who which whose where although though but while whereas and after before as with saying adding";
+/// Words that a clause may begin after.
+const CONJUNCTIONS: &str =
+    "and but that while as when although because after before who which where";
 const SPEECH: &str = "said say says saying told tell tells according announced announce announces added adds stated reported reports";
 const CONDITIONS: &str = "if unless until provided whether pending except";
-const DOUBTS: &str = "may might could would should possibly perhaps probably likely reportedly allegedly apparently tentatively due willing";
+const DOUBTS: &str = "may might could would should possibly perhaps probably likely reportedly allegedly apparently tentatively due willing
+    former formerly initially almost nearly deputy acting interim vice ex";
 /// Verbs and nouns of what is not yet so, without their inflection.
 const DOUBTING: &str = "hop expect plan intend seek want consider alleg rumour rumor propos offer urg seem appear believ think fear aim ask demand request
     threaten warn possibl potential suggest claim tentativ prospect bid call";

@@ -301,7 +301,7 @@ fn places_are_code_points() {
     let points: Vec<char> = tokens.text().chars().collect();
     assert!(!found.sentences.is_empty());
     for sentence in found.sentences {
-        let cited: String = points[sentence.source].iter().collect();
+        let cited: String = points[sentence.sources[0].clone()].iter().collect();
         assert_eq!(cited, sentence.text);
     }
 }
@@ -330,9 +330,9 @@ proptest! {
         prop_assert!(counts.len() == 1 || counts.iter().sum::<usize>() <= words);
         let mut end = 0;
         for sentence in found.sentences {
-            prop_assert!(sentence.source.start >= end);
-            end = sentence.source.end;
-            let cited: String = points[sentence.source].iter().collect();
+            prop_assert!(sentence.sources[0].start >= end);
+            end = sentence.sources[0].end;
+            let cited: String = points[sentence.sources[0].clone()].iter().collect();
             prop_assert_eq!(cited, sentence.text);
         }
     }

