@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::Range;
 
 use super::context::{self, has_stem};
 use crate::words::{PREPOSITIONS, PRONOUNS, has, is_function_word};
@@ -101,8 +100,8 @@ struct Word<'a> {
 /// A sentence of a source.
 struct Source<'a> {
     words: Vec<Word<'a>>,
-    /// Ranges of `words`.
-    clauses: Vec<Range<usize>>,
+    /// The words of each, by number.
+    clauses: Vec<Vec<usize>>,
 }
 
 /// Which of `sources` each sentence of `rewriting` is made from.
@@ -209,7 +208,7 @@ fn quotations(text: &str, sources: &[&str]) -> Result<(), Flaw> {
 const LONGEST_ASIDE: usize = 6;
 
 /// Content words that may be left out between two that stand side by side.
-const MOST_LEFT_OUT: usize = 12;
+const MOST_LEFT_OUT: usize = 20;
 
 /// Where a word of the rewriting may stand: the sentence, and the word in it.
 type Place = (usize, usize);
@@ -299,21 +298,23 @@ fn breaks_off(word: &Word<'_>) -> bool {
 }
 
 /// How many there are of each of [`MARKS`].
-fn marks(words: &[Word<'_>]) -> [usize; 3] {
-    MARKS.map(|class| {
-        words
-            .iter()
-            .filter(|word| word.class == Some(class))
-            .count()
-    })
+fn marks<'w>(words: impl IntoIterator<Item = &'w Word<'w>>) -> [usize; 3] {
+    let mut counts = [0; MARKS.len()];
+    for word in words {
+        if let Some(i) = MARKS.iter().position(|class| word.class == Some(*class)) {
+            counts[i] += 1;
+        }
+    }
+    counts
 }
 
-/// Whether two runs of words that carry no meaning are the same, but for articles.
+/// Whether two runs of words that carry no meaning are the same, but for articles and what makes a perfect of a past.
 fn same<'w>(
     kept: impl Iterator<Item = &'w Word<'w>>,
     theirs: impl Iterator<Item = &'w Word<'w>>,
 ) -> bool {
-    let told = |word: &&Word<'_>| !has("a an the that", &word.lower);
+    // `has denied` and `denied` are one.
+    let told = |word: &&Word<'_>| !has("a an the that has have", &word.lower);
     let kept: Vec<&str> = kept.filter(told).map(|word| &word.stem[..]).collect();
     let mut theirs: Vec<&str> = theirs.filter(told).map(|word| &word.stem[..]).collect();
     // `a session [with him] in Esker`.
@@ -329,18 +330,27 @@ fn same<'w>(
 impl<'a> Source<'a> {
     fn new(text: &'a str) -> Self {
         let words = words(text);
-        let mut clauses = Vec::new();
-        let mut begin = 0;
-        for (i, word) in words.iter().enumerate().skip(1) {
-            // A relative clause ends with its comma.
-            let relative = has("who which whose where", &words[begin].lower) && begin > 0;
-            if word.apart && (relative || has(CLAUSE, &word.lower)) {
-                clauses.push(begin..i);
-                begin = i;
+        let mut clauses = vec![Vec::new()];
+        let (mut current, mut around) = (0, None);
+        for (i, word) in words.iter().enumerate() {
+            if i > 0 && word.apart {
+                // What is told of somebody in between ends with its comma, and the clause goes on.
+                current = around.take().unwrap_or(current);
+                let aside = has("who which whose where a an", &word.lower);
+                if aside || has(CLAUSE, &word.lower) {
+                    around = aside.then_some(current);
+                    current = clauses.len();
+                    clauses.push(Vec::new());
+                }
             }
+            clauses[current].push(i);
         }
-        clauses.push(begin..words.len());
         Self { words, clauses }
+    }
+
+    fn clauses(&self) -> impl Iterator<Item = Vec<&Word<'a>>> {
+        let clauses = self.clauses.iter();
+        clauses.map(|clause| clause.iter().map(|i| &self.words[*i]).collect())
     }
 
     /// Whether what stands between the words `p` and `q` may be left out where only the words `kept` stay.
@@ -354,32 +364,42 @@ impl<'a> Source<'a> {
             return true;
         }
         let left_out: Vec<usize> = (p + 1..q).filter(|i| self.words[*i].content).collect();
-        if left_out.len() > MOST_LEFT_OUT
-            || marks(between) != marks(kept)
-            || left_out.iter().any(|i| self.is_subject(*i, p, q))
-        {
+        if left_out.len() > MOST_LEFT_OUT || left_out.iter().any(|i| self.is_subject(*i, p, q)) {
             return false;
         }
-        // Run by run of words that carry meaning, each with what leads to it.
+        // Run by run of words that carry meaning, each with what leads to it: what stays of them, and what goes.
         let mut stays: Vec<&Word<'_>> = Vec::new();
+        let mut goes: Vec<&Word<'_>> = Vec::new();
         let mut begin = p + 1;
-        while let Some(first) = (begin..q).find(|i| self.words[*i].content) {
+        loop {
+            // An aside goes as a whole, with what it denies or doubts.
+            if self.words[begin].apart
+                && let Some(end) = (begin + 1..=q).find(|i| self.words[*i].apart)
+            {
+                begin = end;
+                continue;
+            }
+            let Some(first) = (begin..q).find(|i| self.words[*i].content) else {
+                break;
+            };
             let end = (first..q).find(|i| !self.words[*i].content).unwrap_or(q);
             let (lead, run) = (&self.words[begin..first], &self.words[first..end]);
             let preposition = lead.iter().rposition(|word| has(PREPOSITIONS, &word.lower));
-            if self.words[begin].apart && self.words[end].apart {
-                // An aside: it goes with what leads to it.
-            } else if let Some(at) = preposition {
+            if let Some(at) = preposition {
                 stays.extend(&lead[..at]);
+                goes.extend(&lead[at..]);
             } else if end == q && !run.iter().any(|word| word.raw.ends_with("ing")) {
                 stays.extend(lead);
             } else {
                 return false;
             }
+            goes.extend(run);
             begin = end;
         }
         stays.extend(&self.words[begin..q]);
-        same(kept.iter(), stays.into_iter())
+        marks(goes) == [0; MARKS.len()]
+            && marks(stays.iter().copied()) == marks(kept)
+            && same(kept.iter(), stays.into_iter())
     }
 
     /// Whether word `i` is a name or a number that what follows would be said of.
@@ -491,10 +511,8 @@ fn nothing_left_out(sentences: &[Vec<Word<'_>>], sources: &[Source<'_>]) -> Resu
     let mut most = [0; MARKS.len()];
     let mut first: [Option<&str>; MARKS.len()] = [None; MARKS.len()];
     for source in sources {
-        let used = source
-            .clauses
-            .iter()
-            .map(|at| used(&source.words[at.clone()], &kept));
+        let clauses: Vec<Vec<&Word<'_>>> = source.clauses().collect();
+        let used = clauses.iter().map(|clause| used(clause, &kept));
         let used: Vec<bool> = used.collect();
         let any = used.contains(&true);
         let speaks = source
@@ -504,8 +522,8 @@ fn nothing_left_out(sentences: &[Vec<Word<'_>>], sources: &[Source<'_>]) -> Resu
         if let Some(word) = speaks.filter(|_| any && said(Class::Speech) == 0) {
             return flaw(FlawKind::Attribution, word.raw);
         }
-        for (at, used) in source.clauses.iter().zip(used) {
-            for word in &source.words[at.clone()] {
+        for (clause, used) in clauses.into_iter().zip(used) {
+            for word in clause {
                 let Some(i) = MARKS.iter().position(|class| word.class == Some(*class)) else {
                     continue;
                 };
@@ -539,7 +557,7 @@ fn nothing_left_out(sentences: &[Vec<Word<'_>>], sources: &[Source<'_>]) -> Resu
 }
 
 /// Whether a clause's words are in the rewriting: a third of those that carry meaning.
-fn used(clause: &[Word<'_>], kept: &BTreeSet<&str>) -> bool {
+fn used(clause: &[&Word<'_>], kept: &BTreeSet<&str>) -> bool {
     let content = clause.iter().filter(|word| word.content);
     let (mut all, mut there) = (0, 0);
     for word in content {

@@ -294,3 +294,42 @@ proptest::proptest! {
         let _ = sources(&text, &[&source]);
     }
 }
+
+#[test]
+fn an_aside_goes_as_a_whole() {
+    let source = "Arvenia's prime minister, a cautious man who is not trusted by his opponents in Esker, said on Monday evening that there would be no embassy.";
+    assert_eq!(
+        kind(
+            "Arvenia's prime minister said that there would be no embassy.",
+            &[source]
+        ),
+        None
+    );
+    let list = "Arvenia, Borland, Corland signed the treaty of Esker.";
+    assert_eq!(
+        kind("Arvenia signed the treaty of Esker.", &[list]),
+        Some(FlawKind::Joined)
+    );
+    let source = "Borland's fisheries ministry has denied a claim that it would open a large port.";
+    assert_eq!(
+        kind(
+            "Borland's fisheries ministry denied a claim that it would open a port.",
+            &[source]
+        ),
+        None
+    );
+}
+
+#[test]
+fn a_clause_goes_on_after_an_aside() {
+    let source = "The palace denied, a spokesman said, that talks would open in Esker.";
+    assert!(kind("Talks would open in Esker, a spokesman said.", &[source]).is_some());
+    let source = "No date, the minister said, has been set for talks in Esker.";
+    assert!(
+        kind(
+            "A date has been set for talks in Esker, the minister said.",
+            &[source]
+        )
+        .is_some()
+    );
+}
