@@ -23,13 +23,23 @@ pub use self::gguf::gguf;
 use self::gguf::write;
 use crate::path;
 
-pub const DECODERS: [(&str, Architecture); 5] = [
+pub const DECODERS: [(&str, Architecture); 9] = [
     ("llama", Architecture::Llama),
     ("llama3", Architecture::Llama),
     ("qwen2", Architecture::Qwen2),
     ("qwen3", Architecture::Qwen3),
     ("mistral", Architecture::Mistral),
+    ("gemma3", Architecture::Gemma3),
+    ("phi3", Architecture::Phi3),
+    ("phi4", Architecture::Phi3),
+    ("smollm3", Architecture::Smollm3),
 ];
+
+/// The fixture's family.
+fn architecture(family: &str) -> Architecture {
+    let found = DECODERS.into_iter().find(|(name, _)| *name == family);
+    found.unwrap().1
+}
 
 #[derive(Deserialize)]
 struct Golden {

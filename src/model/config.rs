@@ -179,6 +179,17 @@ impl<'a> File<'a> {
         }
     }
 
+    /// The map that a key holds, as a file of its own.
+    pub(super) fn part(&self, key: &str) -> Result<Self> {
+        match self.map.get(key) {
+            Some(Value::Object(map)) => Ok(Self {
+                name: self.name,
+                map: map.clone(),
+            }),
+            _ => self.fail(format!("{key} is missing")),
+        }
+    }
+
     pub(super) fn fail<T>(&self, what: String) -> Result<T> {
         Err(Error::Model(format!("{}: {what}", self.name)))
     }
@@ -244,7 +255,10 @@ impl<'a> File<'a> {
             Architecture::Llama
             | Architecture::Mistral
             | Architecture::Qwen2
-            | Architecture::Qwen3 => self.fail("it is of a decoder, not an encoder".to_owned()),
+            | Architecture::Qwen3
+            | Architecture::Gemma3
+            | Architecture::Phi3
+            | Architecture::Smollm3 => self.fail("it is of a decoder, not an encoder".to_owned()),
         }
     }
 

@@ -164,12 +164,13 @@ impl Manifest {
                 self.architecture.name()
             ));
         }
-        let decoder = !Architecture::ENCODERS.contains(&self.architecture);
+        let decoder = Architecture::DECODERS.contains(&self.architecture);
         if decoder != (self.task == Task::StanceDecoder) {
             return fail(format!(
-                "the architecture {} is not of the task {}: decoders (llama, mistral, qwen2, qwen3) are of stance-decoder, encoders of the others",
+                "the architecture {} is not of the task {}: decoders ({}) are of stance-decoder, encoders of the others",
                 self.architecture.name(),
-                self.task.name()
+                self.task.name(),
+                Architecture::DECODERS.map(Architecture::name).join(", ")
             ));
         }
         self.check_prompt()?;

@@ -6,7 +6,10 @@ mod config;
 mod gguf;
 mod llama;
 mod prompt;
+mod rotary;
+mod stack;
 mod tensors;
+mod values;
 mod vocabulary;
 
 pub use self::config::architecture;
