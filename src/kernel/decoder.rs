@@ -66,7 +66,7 @@ pub fn gated(gate: &mut [f32], up: &[f32], function: Gate) {
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn gated_part(gate: &mut [f32], up: &[f32], function: Gate) {
-    const ROOT: f32 = 1.595_769_1; // √(8/π)
+    const ROOT: f32 = 1.595_769; // √(8/π)
     match function {
         Gate::Silu => sigmoid_of(gate, up, |x| x),
         Gate::Gelu => sigmoid_of(gate, up, |x| ROOT * (x + 0.044_715 * x * x * x)),

@@ -196,16 +196,20 @@ impl<'a> File<'a> {
 
     fn architecture(&self) -> Result<Architecture> {
         let said = self.map.get("model_type").and_then(Value::as_str);
-        let known = Architecture::ENCODERS.map(Architecture::name);
+        let names = |known: &[Architecture]| {
+            let names: Vec<&str> = known.iter().map(|known| known.name()).collect();
+            names.join(", ")
+        };
         match Architecture::ENCODERS
             .into_iter()
             .find(|a| said == Some(a.name()))
         {
             Some(architecture) => Ok(architecture),
             None => self.fail(format!(
-                "model_type is `{}`; the families that can be read are {}",
+                "model_type is `{}`; the families that can be read are {}, and of decoders, which `architectures` names, {}",
                 said.unwrap_or_default(),
-                known.join(", ")
+                names(&Architecture::ENCODERS),
+                names(&Architecture::DECODERS)
             )),
         }
     }

@@ -47,8 +47,10 @@ fn gguf_name(name: &str, architecture: &str) -> String {
     .fold(name.to_owned(), |name, (from, to)| name.replace(from, to))
 }
 
+type Named<T> = Vec<(String, T)>;
+
 /// Values that llama.cpp's converters write for some architectures alone, and tensors that they add.
-fn apart(config: &Value, architecture: &str) -> (Vec<(String, Written)>, Vec<(String, QTensor)>) {
+fn apart(config: &Value, architecture: &str) -> (Named<Written>, Named<QTensor>) {
     let rope = &config["rope_parameters"];
     let float = |value: &Value| Written::F32(value.as_f64().unwrap() as f32);
     let count = |value: &Value| Written::U32(value.as_u64().unwrap_or(0) as u32);

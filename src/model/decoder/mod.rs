@@ -1,5 +1,5 @@
-//! Decoders: language models that read from left to right. One network serves Llama's whole family; its weights are safetensors, whole or
-//! in shards, or GGUF. Its first use is to say how likely each of four answers is: where an article stands.
+//! Decoders: language models that read from left to right. One network serves Llama's whole family and near ones; its weights are
+//! safetensors, whole or in shards, or GGUF. Its first use is to say how likely each of four answers is: where an article stands.
 
 mod answers;
 mod config;
