@@ -200,9 +200,13 @@ fn gguf_with(
             m[1].as_str().unwrap()
         ))
     });
+    let (model, pre) = match architecture {
+        "gemma3" => ("llama", "default"),
+        _ => ("gpt2", "gpt-2"),
+    };
     for (key, value) in [
-        ("ggml.model", text("gpt2")),
-        ("ggml.pre", text("gpt-2")),
+        ("ggml.model", text(model)),
+        ("ggml.pre", text(pre)),
         (
             "ggml.tokens",
             Written::Array(words.iter().map(|(_, word, _)| text(word)).collect()),
