@@ -325,6 +325,10 @@ fn of_a_gemma_that_sees_pictures_the_part_that_reads_text_is_read() {
         let whole: Value = serde_json::from_slice(&config).unwrap();
         for (change, says) in [
             (json!({"text_config": null}), "text_config is missing"),
+            (
+                json!({"quantization_config": {"bits": 4}}),
+                "quantization_config",
+            ),
             (json!({"tie_word_embeddings": false}), "tie_word_embeddings"),
             (
                 json!({"text_config": {"model_type": "llama"}}),

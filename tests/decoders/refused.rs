@@ -1,5 +1,6 @@
 //! Decoders that would be computed otherwise than they say, and files that are none: each is refused with what is wrong.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use candle_core::quantized::GgmlDType;
@@ -9,7 +10,7 @@ use tidings::decode::Decoder;
 use tidings::model::decoder::Llama;
 use tidings::model::manifest::Architecture;
 
-use super::{DECODERS, architecture, file, gguf, load, logits};
+use super::{DECODERS, GGUF, architecture, file, gguf, logits};
 
 /// The fixture's config with one key set or taken away.
 fn configured(family: &str, key: &str, value: &Value) -> Vec<u8> {
@@ -322,7 +323,43 @@ fn no_value_of_any_key_makes_a_decoder_fall() {
             }
         }
         assert!(loaded > places.len(), "{family}: {loaded}");
-        load(family, architecture);
+    }
+}
+
+#[test]
+fn no_value_of_a_gguf_file_makes_a_decoder_fall() {
+    let hostile = [
+        Written::U64(u64::MAX),
+        Written::I64(-1),
+        Written::U32(0),
+        Written::U32(1 << 24),
+        Written::F32(f32::NAN),
+        Written::F32(f32::MIN_POSITIVE),
+        Written::String("x".to_owned()),
+        Written::Array([true; 9].map(Written::Bool).to_vec()),
+    ];
+    for family in GGUF {
+        let names = RefCell::new(Vec::new());
+        gguf(family, GgmlDType::F32, &|values| {
+            let own = values.keys().filter(|key| !key.starts_with("tokenizer."));
+            names.borrow_mut().extend(own.cloned());
+        });
+        let names = names.into_inner();
+        assert!(names.len() > 8);
+        for (name, value) in names
+            .iter()
+            .flat_map(|n| hostile.iter().map(move |v| (n, v)))
+        {
+            let bytes = gguf(family, GgmlDType::F32, &|values| {
+                drop(values.insert(name.clone(), value.clone()));
+            });
+            let decoder = Llama::from_gguf(&bytes, architecture(family));
+            if let Ok(decoder) = decoder
+                && decoder.context() > 9
+            {
+                logits(&decoder, &[&[5, 6, 7], &[8; 9]]);
+            }
+        }
     }
 }
 

@@ -132,6 +132,7 @@ impl Config {
         let file = match part {
             true => {
                 whole.only("tie_word_embeddings", &Value::from(true))?;
+                whole.only("quantization_config", &Value::Null)?;
                 whole.part("text_config")?
             }
             false => whole,

@@ -53,6 +53,30 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Which layers see a window alone: all but one in so many, or as a list says.
+    fn pattern(&self, layers: usize) -> Result<Vec<u8>> {
+        let key = "attention.sliding_window_pattern";
+        let Some(Value::List(list)) = self.get(key) else {
+            let every = self.count(key, Some(6))?;
+            return match every {
+                0 => self.fail(key, self.get(key)),
+                every => Ok(periodic(layers, every)),
+            };
+        };
+        let flags = list.values().map_while(|value| match value {
+            Value::Flag(local) => Some(u8::from(local)),
+            _ => None,
+        });
+        let flags: Vec<u8> = flags.collect();
+        match flags.len() == layers {
+            true => Ok(flags),
+            false => fail(format!(
+                "{}{key} does not say of each of {layers} layers whether it has a window",
+                self.prefix
+            )),
+        }
+    }
+
     fn fail<T>(&self, key: &str, found: Option<Value<'_>>) -> Result<T> {
         fail(match found {
             None => format!("{}{key} is missing", self.prefix),
@@ -69,11 +93,10 @@ impl Config {
     pub fn of_gguf(file: &Gguf<'_>) -> Result<(Self, Architecture)> {
         let said = file.text("general.architecture")?.unwrap_or_default();
         // Those of Mistral are of Llama's, with its values.
-        let mut known = Architecture::DECODERS
-            .into_iter()
-            .filter(|a| *a != Architecture::Mistral);
-        let Some(architecture) = known.clone().find(|a| a.name() == said) else {
-            let known: Vec<&str> = known.by_ref().map(Architecture::name).collect();
+        let mut known = Architecture::DECODERS.to_vec();
+        known.retain(|architecture| *architecture != Architecture::Mistral);
+        let Some(architecture) = known.iter().copied().find(|a| a.name() == said) else {
+            let known: Vec<&str> = known.into_iter().map(Architecture::name).collect();
             return fail(format!(
                 "its architecture is `{said}`; those of GGUF files that can be read are {}",
                 known.join(", ")
@@ -103,17 +126,15 @@ impl Config {
         let queries = values.count("attention.head_count", None)?;
         let usual = width.checked_div(queries).unwrap_or(0);
         let head = values.count("attention.key_length", Some(usual))?;
+        let value = values.count("attention.value_length", Some(head))?;
         let turned = values.count("rope.dimension_count", Some(head))?;
         let partial =
             architecture == Architecture::Phi3 && turned < head && turned.is_multiple_of(2);
-        for (key, found) in [
-            (
-                "attention.value_length",
-                values.count("attention.value_length", Some(head))?,
-            ),
-            ("rope.dimension_count", turned),
+        for (key, found, fits) in [
+            ("attention.value_length", value, value == head),
+            ("rope.dimension_count", turned, turned == head || partial),
         ] {
-            if found != head && !(partial && key == "rope.dimension_count") {
+            if !fits {
                 return fail(format!(
                     "{said}.{key} is {found}, but a head is {head} wide"
                 ));
@@ -172,32 +193,6 @@ impl Config {
         match config.wrong() {
             None => Ok((config, architecture)),
             Some(what) => fail(what),
-        }
-    }
-}
-
-impl Values<'_> {
-    /// Which layers see a window alone: all but one in so many, or as a list says.
-    fn pattern(&self, layers: usize) -> Result<Vec<u8>> {
-        let key = "attention.sliding_window_pattern";
-        let Some(Value::List(list)) = self.get(key) else {
-            let every = self.count(key, Some(6))?;
-            return match every {
-                0 => self.fail(key, self.get(key)),
-                every => Ok(periodic(layers, every)),
-            };
-        };
-        let flags = list.values().map_while(|value| match value {
-            Value::Flag(local) => Some(u8::from(local)),
-            _ => None,
-        });
-        let flags: Vec<u8> = flags.collect();
-        match flags.len() == layers {
-            true => Ok(flags),
-            false => fail(format!(
-                "{}{key} does not say of each of {layers} layers whether it has a window",
-                self.prefix
-            )),
         }
     }
 }
