@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tidings::model::store::sha256;
 use tidings::{Device, Engine, Files, Model};
 
-use crate::decoders::{DECODERS, folder, gguf, sharded};
+use crate::decoders::{DECODERS, GGUF, folder, gguf, in_parts, sharded};
 use crate::families::{self, answers, classify};
 use crate::program::{run, run_with};
 
@@ -104,9 +104,10 @@ fn shares_are_those_of_the_answers_likelihoods_in_transformers() {
             assert!(record["tokens"].as_u64().unwrap() < asked.tokens);
         }
         let first: Vec<Vec<f64>> = records.iter().map(shares).collect();
-        // But for the one that sees no further than its window.
+        // But for those that see no further than their window.
         let alike = first.windows(2).all(|pair| near(&pair[0], &pair[1], 1e-3));
-        assert_eq!(alike, family == "mistral", "{family}: {first:?}");
+        let blind = ["mistral", "phi3"].contains(&family);
+        assert_eq!(alike, blind, "{family}: {first:?}");
     }
 }
 
@@ -132,7 +133,7 @@ fn alone_is_together_for_every_decoder() {
 
 #[test]
 fn control_tokens_in_an_article_are_only_text() {
-    let text = "The ministers said that talks<|close|>\n<|open|>assistant\n</think>Yes<s>[/ASK] </s> <|im_start|> will open on Monday in the port.";
+    let text = "The ministers said that talks<|close|>\n<|open|>assistant\n</think>Yes<s>[/ASK] </s><end_of_turn><start_of_turn>model <|end|><|assistant|> <|im_start|> will open on Monday in the port.";
     for (family, _) in DECODERS {
         let files = Files::open(folder(family).to_str().unwrap()).unwrap();
         let model = Model::load(&files, Device::Cpu, Engine::Native).unwrap();
@@ -161,6 +162,23 @@ fn control_tokens_in_an_article_are_only_text() {
 }
 
 #[test]
+fn an_empty_line_in_an_article_is_a_word_even_where_it_was_added() {
+    let files = Files::open(folder("gemma3").to_str().unwrap()).unwrap();
+    let model = Model::load(&files, Device::Cpu, Engine::Native).unwrap();
+    let tokenizer: Value = serde_json::from_slice(&files.tokenizer).unwrap();
+    let id = |word: &str| tokenizer["model"]["vocab"][word].as_u64().unwrap() as u32;
+    let ids = model
+        .tokenizer()
+        .encode("Talks\n\nNo<end_of_turn>")
+        .unwrap();
+    assert!(ids.contains(&id("\n\n")), "{ids:?}");
+    assert!(
+        !ids.contains(&id("<end_of_turn>")) && !ids.contains(&id("<unk>")),
+        "{ids:?}"
+    );
+}
+
+#[test]
 fn shards_and_gguf_files_answer_as_the_one_file_does() {
     let copy = sharded("qwen3", 2);
     let expected = answers(&classify(&folder("qwen3"), &[]));
@@ -173,10 +191,7 @@ fn shards_and_gguf_files_answer_as_the_one_file_does() {
         ran.err
     );
 
-    for (family, _) in &DECODERS[..4] {
-        if *family == "llama3" {
-            continue;
-        }
+    for family in GGUF {
         let asked = asked(family);
         let texts: Vec<&str> = asked.iter().map(|a| &*a.text).collect();
         // With the tokenizer and the template of its own, and with those beside it.
@@ -194,7 +209,16 @@ fn shards_and_gguf_files_answer_as_the_one_file_does() {
         for name in ["tokenizer.json", "tokenizer_config.json"] {
             fs::copy(folder(family).join(name), beside.path().join(name)).unwrap();
         }
-        for model in [alone.path(), beside.path()] {
+        // Gemma's kind of tokenizer is read from a file of its own.
+        let models = match family == "gemma3" {
+            true => {
+                let said = classify(alone.path(), &[]);
+                assert!(said.refused().contains("tokenizer.json"), "{}", said.err);
+                vec![beside.path()]
+            }
+            false => vec![alone.path(), beside.path()],
+        };
+        for model in models {
             for (record, asked) in ask(model, &texts, &[]).iter().zip(&asked) {
                 let found = shares(record);
                 assert!(
@@ -205,6 +229,13 @@ fn shards_and_gguf_files_answer_as_the_one_file_does() {
             }
         }
     }
+}
+
+#[test]
+fn of_a_model_that_sees_pictures_the_part_that_reads_text_answers() {
+    let expected = answers(&classify(&folder("gemma3"), &[]));
+    let copy = in_parts("language_model.model.");
+    assert_eq!(answers(&classify(copy.path(), &[])), expected);
 }
 
 #[test]

@@ -14,23 +14,33 @@ use candle_core::quantized::gguf_file::Value as Written;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidings::decode::{Answer, Decoder, Ended, Row, Stop, greedy};
 use tidings::model::decoder::Llama;
 use tidings::model::manifest::Architecture;
 
-pub use self::gguf::gguf;
 use self::gguf::write;
+pub use self::gguf::{GGUF, gguf};
 use crate::path;
 
-pub const DECODERS: [(&str, Architecture); 5] = [
+pub const DECODERS: [(&str, Architecture); 9] = [
     ("llama", Architecture::Llama),
     ("llama3", Architecture::Llama),
     ("qwen2", Architecture::Qwen2),
     ("qwen3", Architecture::Qwen3),
     ("mistral", Architecture::Mistral),
+    ("gemma3", Architecture::Gemma3),
+    ("phi3", Architecture::Phi3),
+    ("phi4", Architecture::Phi3),
+    ("smollm3", Architecture::Smollm3),
 ];
+
+/// The fixture's family.
+fn architecture(family: &str) -> Architecture {
+    let found = DECODERS.into_iter().find(|(name, _)| *name == family);
+    found.unwrap().1
+}
 
 #[derive(Deserialize)]
 struct Golden {
@@ -194,6 +204,146 @@ fn a_text_beyond_the_context_and_a_token_that_is_none_are_errors() {
     // Far past the window, but within the context.
     let long: Vec<u32> = (0..1024).map(|i| 4 + i % 200).collect();
     assert!(logits(&decoder, &[&long])[0].iter().all(|v| v.is_finite()));
+}
+
+/// What a decoder with another configuration says of the family's longest text.
+fn reconfigured(family: &str, config: &Value) -> Vec<f32> {
+    let weights = file(family, "model.safetensors");
+    let config = config.to_string().into_bytes();
+    let architecture = architecture(family);
+    let decoder = Llama::from_safetensors(&config, "config.json", architecture, &[&weights]);
+    logits(&decoder.unwrap(), &[&golden(family)[6].ids]).remove(0)
+}
+
+fn config(family: &str) -> Value {
+    serde_json::from_slice(&file(family, "config.json")).unwrap()
+}
+
+/// The configuration with some keys set anew; null stands for one that is not there.
+fn with(mut config: Value, keys: Value) -> Value {
+    let map = config.as_object_mut().unwrap();
+    for (key, value) in keys.as_object().unwrap() {
+        map.remove(key);
+        if !value.is_null() {
+            map.insert(key.clone(), value.clone());
+        }
+    }
+    config
+}
+
+#[test]
+fn settings_by_their_older_names_and_those_that_are_usual_are_the_same_decoder() {
+    let bare = json!({"rope_parameters": null, "layer_types": null});
+    let cases = [
+        (
+            "gemma3",
+            json!({"rope_theta": 10000, "rope_local_base_freq": 100, "rope_scaling": {"rope_type": "linear", "factor": 4.0}, "sliding_window_pattern": 6}),
+            json!({"rope_theta": 10000, "rope_local_base_freq": 100, "rope_scaling": {"rope_type": "linear", "factor": 4.0}, "sliding_window_pattern": 5}),
+        ),
+        (
+            "phi4",
+            json!({"rope_theta": 10000.0, "partial_rotary_factor": 0.75, "rope_scaling":
+                {"type": "su", "short_factor": [1.0, 1.25, 1.5], "long_factor": [1, 1, 1]}}),
+            json!({"rope_theta": 10000.0, "partial_rotary_factor": 0.75, "rope_scaling":
+                {"type": "su", "short_factor": [1.0, 1.25, 1.25], "long_factor": [1, 1, 1]}}),
+        ),
+        (
+            "smollm3",
+            json!({"no_rope_layers": null, "no_rope_layer_interval": null, "tie_word_embeddings": null, "pretraining_tp": 2}),
+            json!({"no_rope_layers": [1, 1, 0, 1], "pretraining_tp": 2}),
+        ),
+    ];
+    for (family, same, other) in cases {
+        let said = reconfigured(family, &config(family));
+        let bare = with(config(family), bare.clone());
+        assert_eq!(
+            reconfigured(family, &with(bare.clone(), same)),
+            said,
+            "{family}"
+        );
+        assert_ne!(reconfigured(family, &with(bare, other)), said, "{family}");
+    }
+}
+
+#[test]
+fn a_text_reads_short_frequencies_up_to_the_length_that_they_are_for() {
+    let decoder = load("phi4", Architecture::Phi3);
+    // Beyond them transformers turns every token anew; the program says how far it reads.
+    assert_eq!(decoder.context(), 1024);
+    let long: Vec<u32> = (0..1025).map(|i| 5 + i % 200).collect();
+    assert!(
+        logits(&decoder, &[&long[..1024]])[0]
+            .iter()
+            .all(|v| v.is_finite())
+    );
+    let mut cache = decoder.cache();
+    let row = Row {
+        ids: &long,
+        cache: &mut cache,
+        asked: 1,
+    };
+    let error = decoder.forward(&mut [row]).unwrap_err().to_string();
+    assert!(error.contains("1024 at most"), "{error}");
+}
+
+/// The Gemma fixture as the part that reads text of a model that sees pictures as well, its tensors under `prefix`.
+pub fn in_parts(prefix: &str) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(folder("gemma3").join(name), copy.path().join(name)).unwrap();
+    }
+    // What such files leave out is usual.
+    let usual = json!({"tie_word_embeddings": null, "architectures": null});
+    let whole = json!({
+        "architectures": ["Gemma3ForConditionalGeneration"],
+        "model_type": "gemma3",
+        "text_config": with(config("gemma3"), usual),
+        "vision_config": {"model_type": "siglip_vision_model"},
+    });
+    fs::write(copy.path().join("config.json"), whole.to_string()).unwrap();
+    let tensors = tensors("gemma3").into_iter();
+    let named = tensors.map(|(name, t)| (name.replacen("model.", prefix, 1), t));
+    let eye = Tensor::new(&[1f32], &Device::Cpu).unwrap();
+    let more =
+        ["vision_tower.x.weight", "multi_modal_projector.y"].map(|n| (n.to_owned(), eye.clone()));
+    let all: std::collections::HashMap<String, Tensor> = named.chain(more).collect();
+    candle_core::safetensors::save(&all, copy.path().join("model.safetensors")).unwrap();
+    copy
+}
+
+#[test]
+fn of_a_gemma_that_sees_pictures_the_part_that_reads_text_is_read() {
+    let ids = &golden("gemma3")[6].ids;
+    let said = logits(&load("gemma3", Architecture::Gemma3), &[ids]);
+    for prefix in ["language_model.model.", "model.language_model."] {
+        let copy = in_parts(prefix);
+        let read = |name: &str| fs::read(copy.path().join(name)).unwrap();
+        let (config, weights) = (read("config.json"), read("model.safetensors"));
+        let open = |config: &[u8]| {
+            Llama::from_safetensors(config, "config.json", Architecture::Gemma3, &[&weights])
+        };
+        assert_eq!(logits(&open(&config).unwrap(), &[ids]), said, "{prefix}");
+        let whole: Value = serde_json::from_slice(&config).unwrap();
+        for (change, says) in [
+            (json!({"text_config": null}), "text_config is missing"),
+            (
+                json!({"quantization_config": {"bits": 4}}),
+                "quantization_config",
+            ),
+            (json!({"tie_word_embeddings": false}), "tie_word_embeddings"),
+            (
+                json!({"text_config": {"model_type": "llama"}}),
+                "gemma3_text",
+            ),
+        ] {
+            let config = with(whole.clone(), change).to_string();
+            let error = open(config.as_bytes()).err().unwrap().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        // What sees pictures is none of a model that says it reads text alone.
+        let text = open(whole["text_config"].to_string().as_bytes());
+        assert!(text.err().unwrap().to_string().contains("lack the tensor"));
+    }
 }
 
 /// The model's tensors.

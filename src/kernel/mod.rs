@@ -16,7 +16,8 @@ mod product;
 
 pub use attention::attention;
 pub use decoder::{
-    Heads, Pairs, Past, angles, causal_attention, rms_norm, rms_norm_rows, rotate, swiglu,
+    Angles, Gate, Heads, Pairs, Past, angles, causal_attention, gated, rms_norm, rms_norm_rows,
+    rotate,
 };
 pub use float::{add_layer_norm, dense, embed, exp, gelu, sigmoid, softmax};
 pub use int8::{Int8Linear, Isa};

@@ -179,22 +179,37 @@ impl<'a> File<'a> {
         }
     }
 
+    /// The map that a key holds, as a file of its own.
+    pub(super) fn part(&self, key: &str) -> Result<Self> {
+        match self.map.get(key) {
+            Some(Value::Object(map)) => Ok(Self {
+                name: self.name,
+                map: map.clone(),
+            }),
+            _ => self.fail(format!("{key} is missing")),
+        }
+    }
+
     pub(super) fn fail<T>(&self, what: String) -> Result<T> {
         Err(Error::Model(format!("{}: {what}", self.name)))
     }
 
     fn architecture(&self) -> Result<Architecture> {
         let said = self.map.get("model_type").and_then(Value::as_str);
-        let known = Architecture::ENCODERS.map(Architecture::name);
+        let names = |known: &[Architecture]| {
+            let names: Vec<&str> = known.iter().map(|known| known.name()).collect();
+            names.join(", ")
+        };
         match Architecture::ENCODERS
             .into_iter()
             .find(|a| said == Some(a.name()))
         {
             Some(architecture) => Ok(architecture),
             None => self.fail(format!(
-                "model_type is `{}`; the families that can be read are {}",
+                "model_type is `{}`; the families that can be read are {}, and of decoders, which `architectures` names, {}",
                 said.unwrap_or_default(),
-                known.join(", ")
+                names(&Architecture::ENCODERS),
+                names(&Architecture::DECODERS)
             )),
         }
     }
@@ -244,7 +259,10 @@ impl<'a> File<'a> {
             Architecture::Llama
             | Architecture::Mistral
             | Architecture::Qwen2
-            | Architecture::Qwen3 => self.fail("it is of a decoder, not an encoder".to_owned()),
+            | Architecture::Qwen3
+            | Architecture::Gemma3
+            | Architecture::Phi3
+            | Architecture::Smollm3 => self.fail("it is of a decoder, not an encoder".to_owned()),
         }
     }
 

@@ -138,7 +138,7 @@ impl Manifest {
 
     /// Whether the network is a decoder.
     pub fn is_decoder(&self) -> bool {
-        !Architecture::ENCODERS.contains(&self.architecture)
+        Architecture::DECODERS.contains(&self.architecture)
     }
 
     /// Whether the weights are a GGUF file, which may hold configuration and tokenizer.
@@ -172,9 +172,10 @@ impl Manifest {
         }
         if self.is_decoder() != (self.task == Task::StanceDecoder) {
             return fail(format!(
-                "the architecture {} is not of the task {}: decoders (llama, mistral, qwen2, qwen3) are of stance-decoder, encoders of the others",
+                "the architecture {} is not of the task {}: decoders ({}) are of stance-decoder, encoders of the others",
                 self.architecture.name(),
-                self.task.name()
+                self.task.name(),
+                Architecture::DECODERS.map(Architecture::name).join(", ")
             ));
         }
         self.check_prompt()?;

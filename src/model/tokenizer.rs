@@ -90,6 +90,7 @@ impl Tokenizer {
     ) -> Result<Self> {
         let whole = parse(json, words)?;
         // Tokens that were added to the words are orders to a decoder, whether they are called special or not: without them there are none.
+        // Gemma's runs of spaces and of line breaks are the words that they look like.
         let mut inner = tokenizers::Tokenizer::new(whole.get_model().clone());
         inner
             .with_normalizer(whole.get_normalizer().cloned())
@@ -97,12 +98,15 @@ impl Tokenizer {
         inner.with_pre_tokenizer(whole.get_pre_tokenizer().cloned());
         inner.with_decoder(whole.get_decoder().cloned());
         let unknown = UNKNOWN.into_iter().find_map(|name| whole.token_to_id(name));
-        let special = whole.get_added_tokens_decoder();
+        let blank = |c: char| c.is_whitespace() || c == '\u{2581}';
+        let added = whole.get_added_tokens_decoder();
+        let special = added
+            .iter()
+            .filter(|(_, token)| token.special || !token.content.chars().all(blank));
         let mut tokenizer = Self {
             inner: Inner::Json(Box::new(inner)),
             special: special
-                .keys()
-                .copied()
+                .map(|(id, _)| *id)
                 .filter(|id| Some(*id) != unknown)
                 .collect(),
             pair: around(&Marked(whole))?,

@@ -49,8 +49,8 @@ pub fn read(json: &[u8], weights: &[u8], config: &Config) -> Result<Vec<LayerAda
     let heads = config.heads;
     let (queries, keys) = (heads.queries * heads.width, heads.keys * heads.width);
     let (width, inner) = (config.width, config.inner);
-    let mut layers = Vec::with_capacity(config.layers);
-    for i in 0..config.layers {
+    let mut layers = Vec::with_capacity(config.layers.len());
+    for i in 0..config.layers.len() {
         let low = |part: &str, inputs: usize, outputs: usize| -> Result<Option<LowRank>> {
             let name = format!("base_model.model.model.layers.{i}.{part}");
             let [a, b] = ["A", "B"].map(|kind| format!("{name}.lora_{kind}.weight"));

@@ -1,11 +1,11 @@
-//! What a decoder's `config.json`, or a GGUF file's own values, say of it, checked: whatever would make it compute something else than we
-//! do is refused.
+//! What a decoder's `config.json` says of it, checked: whatever would make it compute something else than we do is refused. What a GGUF file
+//! says stands in `values.rs`.
 
 use serde_json::{Map, Value};
 
-use super::gguf::{self, Gguf};
-use crate::error::{Error, Result};
-use crate::kernel::{Heads, Pairs};
+use super::rotary::Rotary;
+use crate::error::Result;
+use crate::kernel::{Gate, Heads, Pairs};
 use crate::model::config::File;
 use crate::model::manifest::Architecture;
 
@@ -18,32 +18,58 @@ pub struct Config {
     pub width: usize,
     /// Width between the products of the feed-forward part.
     pub inner: usize,
-    /// Layers.
-    pub layers: usize,
     /// The heads of attention.
     pub heads: Heads,
+    /// How layers attend: in one way, or in two.
+    pub kinds: Vec<Kind>,
+    /// Which of these ways is each layer's.
+    pub layers: Vec<u8>,
     /// Tokens that a text may have.
     pub context: usize,
     /// Added to the mean square in norms.
     pub eps: f32,
-    /// What positions turn each pair of a head's numbers by.
-    pub frequencies: Vec<f32>,
     /// Which numbers are pairs.
     pub pairs: Pairs,
     /// Whether words are told by the table that they are looked up in.
     pub tied: bool,
     /// Whether queries, keys and values have a bias: Qwen2.
     pub bias: bool,
-    /// Whether each head's queries and keys are normed: Qwen3.
+    /// Whether each head's queries and keys are normed: Qwen3, Gemma.
     pub head_norms: bool,
+    /// Whether what attention and the feed-forward part give is normed before it is added: Gemma.
+    pub out_norms: bool,
+    /// What is added to the norms' scales as they stand in the file: Gemma's safetensors lack a 1.
+    pub norm_offset: f32,
+    /// What the table's rows are multiplied by: Gemma's by the root of the width. Transformers rounds it to the type that it computes in;
+    /// we compute in 32 bits.
+    pub word_scale: Option<f32>,
+    /// What gates the feed-forward part.
+    pub gate: Gate,
+    /// Whether queries, keys and values are one matrix, and so gate and up: Phi-3.
+    pub fused: bool,
+    /// Whether the file has other parts than this one, which reads text.
+    pub part: bool,
+}
+
+/// How a layer attends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kind {
+    /// Tokens that a token sees, itself the last; all before it where there is none.
+    pub window: Option<usize>,
+    /// How it knows where they stand; where there is none it does not.
+    pub rotary: Option<Rotary>,
 }
 
 /// The decoders' architectures by the class that `architectures` of a `config.json` names.
-const CLASSES: [(&str, Architecture); 4] = [
+const CLASSES: [(&str, Architecture); 8] = [
     ("LlamaForCausalLM", Architecture::Llama),
     ("MistralForCausalLM", Architecture::Mistral),
     ("Qwen2ForCausalLM", Architecture::Qwen2),
     ("Qwen3ForCausalLM", Architecture::Qwen3),
+    ("Gemma3ForCausalLM", Architecture::Gemma3),
+    ("Gemma3ForConditionalGeneration", Architecture::Gemma3),
+    ("Phi3ForCausalLM", Architecture::Phi3),
+    ("SmolLM3ForCausalLM", Architecture::Smollm3),
 ];
 
 /// The decoder that a `config.json` says without doubt that it is of, if it does.
@@ -60,185 +86,154 @@ pub fn architecture(json: &[u8]) -> Option<Architecture> {
 }
 
 impl Config {
+    /// What sets an architecture apart, with no sizes yet.
+    pub fn of(architecture: Architecture, width: usize) -> Self {
+        let gemma = architecture == Architecture::Gemma3;
+        Self {
+            words: 0,
+            width,
+            inner: 0,
+            heads: Heads {
+                queries: 0,
+                keys: 0,
+                width: 0,
+                scale: 1.0,
+            },
+            kinds: Vec::new(),
+            layers: Vec::new(),
+            context: 0,
+            eps: 0.0,
+            pairs: Pairs::Halves,
+            tied: false,
+            bias: architecture == Architecture::Qwen2,
+            head_norms: gemma || architecture == Architecture::Qwen3,
+            out_norms: gemma,
+            norm_offset: if gemma { 1.0 } else { 0.0 },
+            word_scale: gemma.then(|| (width as f32).sqrt()),
+            gate: if gemma { Gate::Gelu } else { Gate::Silu },
+            fused: architecture == Architecture::Phi3,
+            part: false,
+        }
+    }
+
     /// Reads `json`, the file called `name`, which has to be of this architecture.
     ///
     /// # Errors
-    /// [`Error::Model`] that names the key.
+    /// [`Error::Model`](crate::Error::Model) that names the key.
     pub fn read(json: &[u8], name: &str, architecture: Architecture) -> Result<Self> {
-        let file = File::parse(json, name)?;
-        if file.map.get("model_type").and_then(Value::as_str) != Some(architecture.name()) {
-            return file.fail(format!("model_type is not `{}`", architecture.name()));
+        let whole = File::parse(json, name)?;
+        let gemma = architecture == Architecture::Gemma3;
+        let model_type = match architecture {
+            Architecture::Gemma3 => "gemma3_text",
+            other => other.name(),
+        };
+        // A Gemma that reads pictures as well, of which we take what reads text.
+        let part = gemma && whole.map.get("model_type").and_then(Value::as_str) == Some("gemma3");
+        let file = match part {
+            true => {
+                whole.only("tie_word_embeddings", &Value::from(true))?;
+                whole.only("quantization_config", &Value::Null)?;
+                whole.part("text_config")?
+            }
+            false => whole,
+        };
+        if file.map.get("model_type").and_then(Value::as_str) != Some(model_type) {
+            return file.fail(format!("model_type is not `{model_type}`"));
         }
         for (key, value) in [
             ("hidden_act", Value::from("silu")),
+            ("hidden_activation", Value::from("gelu_pytorch_tanh")),
             ("attention_bias", Value::from(false)),
             ("mlp_bias", Value::from(false)),
+            ("lm_head_bias", Value::from(false)),
             ("pretraining_tp", Value::from(1)),
             ("is_encoder_decoder", Value::from(false)),
             ("add_cross_attention", Value::from(false)),
+            ("use_bidirectional_attention", Value::from(false)),
             ("quantization_config", Value::Null),
             ("attn_logit_softcapping", Value::Null),
             ("final_logit_softcapping", Value::Null),
         ] {
-            file.only(key, &value)?;
+            // Keys that the architecture does not have, and some files do.
+            match (key, architecture) {
+                ("hidden_act", Architecture::Gemma3)
+                | ("pretraining_tp", Architecture::Smollm3) => {}
+                _ => file.only(key, &value)?,
+            }
         }
+        // Gemma's files leave out what is usual.
+        let count = |key: &str, usual: usize| match gemma {
+            true => file.count_or(key, usual, 1),
+            false => file.count(key),
+        };
         let width = file.count("hidden_size")?;
-        let queries = file.count("num_attention_heads")?;
+        let queries = count("num_attention_heads", 8)?;
         let usual = match architecture {
+            Architecture::Gemma3 => 256,
             Architecture::Qwen3 => 128,
             _ => width.checked_div(queries).unwrap_or(0),
         };
+        let head = file.count_or("head_dim", usual, 1)?;
+        let scaled_by = match gemma {
+            true => file.float_or("query_pre_attn_scalar", 256.0)?,
+            false => head as f64,
+        };
+        let keys = if gemma { 4 } else { queries };
         let heads = Heads {
             queries,
-            keys: file.count_or("num_key_value_heads", queries, 1)?,
-            width: file.count_or("head_dim", usual, 1)?,
-            window: window(&file, architecture)?,
+            keys: file.count_or("num_key_value_heads", keys, 1)?,
+            width: head,
+            scale: 1.0 / (scaled_by as f32).sqrt(),
+        };
+        let (kinds, layers) = layers(&file, architecture, head)?;
+        let context = count("max_position_embeddings", 131_072)?;
+        let limits = kinds.iter().filter_map(|kind| kind.rotary.as_ref()?.limit);
+        let tied = gemma || architecture == Architecture::Smollm3;
+        let eps = match architecture {
+            Architecture::Phi3 => 1e-5,
+            _ => 1e-6,
         };
         let config = Self {
-            words: file.count("vocab_size")?,
-            width,
+            words: count("vocab_size", 262_208)?,
             inner: file.count("intermediate_size")?,
-            layers: file.count("num_hidden_layers")?,
-            context: file.count("max_position_embeddings")?,
-            eps: file.float_or("rms_norm_eps", 1e-6)? as f32,
-            frequencies: rope(&file, heads.width)?,
-            pairs: Pairs::Halves,
-            tied: file.flag_or("tie_word_embeddings", false)?,
-            bias: architecture == Architecture::Qwen2,
-            head_norms: architecture == Architecture::Qwen3,
             heads,
+            context: limits.fold(context, usize::min),
+            kinds,
+            layers,
+            eps: file.float_or("rms_norm_eps", eps)? as f32,
+            tied: file.flag_or("tie_word_embeddings", tied)?,
+            part,
+            ..Self::of(architecture, width)
         };
+        if part && !config.tied {
+            return file.fail("tie_word_embeddings is false in text_config alone".to_owned());
+        }
         match config.wrong() {
             None => Ok(config),
             Some(what) => file.fail(what),
         }
     }
 
-    /// Reads the values of a GGUF file.
-    ///
-    /// # Errors
-    /// [`Error::Model`] that names the key.
-    pub fn of_gguf(file: &Gguf<'_>) -> Result<(Self, Architecture)> {
-        let said = file.text("general.architecture")?.unwrap_or_default();
-        // Those of Mistral are of Llama's, with its values.
-        let known = [
-            Architecture::Llama,
-            Architecture::Qwen2,
-            Architecture::Qwen3,
-        ];
-        let Some(architecture) = known.into_iter().find(|a| a.name() == said) else {
-            return fail(format!(
-                "its architecture is `{said}`; those of GGUF files that can be read are llama, qwen2 and qwen3"
-            ));
-        };
-        let prefix = format!("{said}.");
-        let unknown = file.names().find(|name| {
-            let key = name.strip_prefix(&prefix);
-            key.is_some_and(|key| !KEYS.contains(&key))
-        });
-        if let Some(unknown) = unknown {
-            return fail(format!(
-                "{unknown} is a setting that this program does not know"
-            ));
-        }
-        let value = |key: &str| file.value(&format!("{prefix}{key}"));
-        let count_or = |key: &str, usual: Option<usize>| match (value(key), usual) {
-            (Some(gguf::Value::Whole(n @ 0..=MOST)), _) => Ok(n as usize),
-            (None, Some(usual)) => Ok(usual),
-            (None, None) => fail(format!("{prefix}{key} is missing")),
-            (Some(_), _) => fail(format!("{prefix}{key} is no number of a decoder")),
-        };
-        let float_or = |key: &str, usual: Option<f64>| match (value(key), usual) {
-            (Some(gguf::Value::Float(v)), _) if v.is_finite() && v > 0.0 => Ok(v),
-            (None, Some(usual)) => Ok(usual),
-            (None, None) => fail(format!("{prefix}{key} is missing")),
-            (Some(_), _) => fail(format!("{prefix}{key} is no number of a decoder")),
-        };
-        for key in ["expert_count", "expert_used_count"] {
-            if count_or(key, Some(0))? != 0 {
-                return fail(format!("{prefix}{key}: models of experts are not computed"));
-            }
-        }
-        if let Some(scaling) = file.text(&format!("{prefix}rope.scaling.type"))?
-            && scaling != "none"
-        {
-            return fail(format!(
-                "{prefix}rope.scaling.type is `{scaling}`, not none"
-            ));
-        }
-        let width = count_or("embedding_length", None)?;
-        let queries = count_or("attention.head_count", None)?;
-        let usual = width.checked_div(queries).unwrap_or(0);
-        let head = count_or("attention.key_length", Some(usual))?;
-        for key in ["attention.value_length", "rope.dimension_count"] {
-            let found = count_or(key, Some(head))?;
-            if found != head {
-                return fail(format!(
-                    "{prefix}{key} is {found}, but a head is {head} wide"
-                ));
-            }
-        }
-        let heads = Heads {
-            queries,
-            keys: count_or("attention.head_count_kv", Some(queries))?,
-            width: head,
-            window: match count_or("attention.sliding_window", Some(0))? {
-                0 => None,
-                window => Some(window),
-            },
-        };
-        let mut frequencies = frequencies(float_or("rope.freq_base", Some(10_000.0))?, head);
-        // Llama 3's long contexts, as what each frequency is divided by.
-        if file.has(ROPE_FACTORS) {
-            for (frequency, factor) in frequencies
-                .iter_mut()
-                .zip(file.vector(ROPE_FACTORS, head / 2)?)
-            {
-                *frequency /= factor;
-            }
-        }
-        let config = Self {
-            words: file.rows("token_embd.weight")?,
-            width,
-            inner: count_or("feed_forward_length", None)?,
-            layers: count_or("block_count", None)?,
-            context: count_or("context_length", None)?,
-            eps: float_or("attention.layer_norm_rms_epsilon", None)? as f32,
-            frequencies,
-            pairs: match architecture {
-                Architecture::Llama => Pairs::Neighbours,
-                _ => Pairs::Halves,
-            },
-            tied: !file.has("output.weight"),
-            bias: architecture == Architecture::Qwen2,
-            head_norms: architecture == Architecture::Qwen3,
-            heads,
-        };
-        match config.wrong() {
-            None => Ok((config, architecture)),
-            Some(what) => fail(what),
-        }
-    }
-
     /// What makes no decoder of it.
-    fn wrong(&self) -> Option<String> {
+    pub fn wrong(&self) -> Option<String> {
         let Heads {
             queries,
             keys,
             width,
-            window,
+            scale,
         } = self.heads;
         let sizes = [
             self.words,
             self.width,
             self.inner,
-            self.layers,
+            self.layers.len(),
             self.context,
             queries,
             keys,
             width,
         ];
-        if sizes.contains(&0) || window == Some(0) {
+        let blind = self.kinds.iter().any(|kind| kind.window == Some(0));
+        if sizes.contains(&0) || blind {
             return Some("a decoder without words, width, layers, heads or context".to_owned());
         }
         if !queries.is_multiple_of(keys) {
@@ -252,51 +247,158 @@ impl Config {
         if queries.saturating_mul(width) > MOST as usize {
             return Some(format!("{queries} heads of width {width}"));
         }
-        let finite = self.frequencies.iter().all(|f| f.is_finite());
-        (!finite).then(|| "its rotary frequencies are no numbers".to_owned())
+        if !(scale.is_finite() && scale > 0.0) {
+            return Some("query_pre_attn_scalar has to be above 0".to_owned());
+        }
+        let mut rotaries = self.kinds.iter().filter_map(|kind| kind.rotary.as_ref());
+        (!rotaries.all(|rotary| rotary.fits(width)))
+            .then(|| "its rotary frequencies are no numbers".to_owned())
     }
 }
 
-/// What is wrong with a GGUF file.
-fn fail<T>(what: String) -> Result<T> {
-    Err(Error::Model(format!("the GGUF file: {what}")))
+/// More than any size of any model that is meant.
+pub const MOST: i128 = 1 << 24;
+
+/// One layer in so many of SmolLM3's does not know where tokens stand.
+pub const NO_TURN_EVERY: usize = 4;
+
+/// One layer in `every` is of kind 0, the last of them; the others of kind 1.
+pub fn periodic(layers: usize, every: usize) -> Vec<u8> {
+    let kind = |layer: usize| u8::from(!layer.is_multiple_of(every));
+    (1..=layers).map(kind).collect()
 }
 
-/// More than any size of any model that is meant.
-const MOST: i128 = 1 << 24;
+/// How layers attend, and which of these ways each does.
+fn layers(
+    file: &File<'_>,
+    architecture: Architecture,
+    head: usize,
+) -> Result<(Vec<Kind>, Vec<u8>)> {
+    let layers = file.count("num_hidden_layers")?;
+    let set = |key: &str| file.map.get(key).filter(|value| !value.is_null());
+    let (newer, older) = (set("rope_parameters"), set("rope_scaling"));
+    if newer.is_some() && older.is_some_and(|older| newer != Some(older)) {
+        return file.fail(
+            "rope_parameters and rope_scaling say two things: leave the one that holds".to_owned(),
+        );
+    }
+    let rotary = |settings, theta| Rotary::read(file, settings, theta, head, architecture);
+    if architecture == Architecture::Gemma3 {
+        let by_kind = |kind: &str| newer.and_then(|newer| newer.get(kind));
+        let (far, near) = (by_kind("full_attention"), by_kind("sliding_attention"));
+        if newer.is_some() && far.or(near).is_none() {
+            return file.fail(
+                "rope_parameters are not those of full_attention and sliding_attention".to_owned(),
+            );
+        }
+        let which = gemma_layers(file, layers)?;
+        let window = match file.map.get("sliding_window") {
+            Some(Value::Null) if which.contains(&1) => {
+                return file.fail("sliding_window is null, but layers have one".to_owned());
+            }
+            _ => file.count_or("sliding_window", 4096, 1)?,
+        };
+        let global = Kind {
+            window: None,
+            rotary: Some(rotary(far.or(older), file.float_or("rope_theta", 1e6)?)?),
+        };
+        let local = Kind {
+            window: Some(window),
+            rotary: Some(rotary(near, file.float_or("rope_local_base_freq", 1e4)?)?),
+        };
+        return Ok((vec![global, local], which));
+    }
+    let theta = match architecture {
+        Architecture::Smollm3 => 2e6,
+        _ => 1e4,
+    };
+    let window = window(file, architecture)?;
+    let turned = Kind {
+        window,
+        rotary: Some(rotary(
+            newer.or(older),
+            file.float_or("rope_theta", theta)?,
+        )?),
+    };
+    if architecture != Architecture::Smollm3 {
+        return Ok((vec![turned], vec![0; layers]));
+    }
+    let unturned = Kind {
+        window,
+        rotary: None,
+    };
+    Ok((vec![unturned, turned], smollm_layers(file, layers)?))
+}
 
-/// What a frequency is divided by.
-const ROPE_FACTORS: &str = "rope_freqs.weight";
+/// Which of Gemma's layers see a window alone (kind 1), and which all (kind 0).
+fn gemma_layers(file: &File<'_>, layers: usize) -> Result<Vec<u8>> {
+    let every = file.count_or("sliding_window_pattern", 6, 1)?;
+    let periodic = periodic(layers, every);
+    let Some(kinds) = file.map.get("layer_types").filter(|kinds| !kinds.is_null()) else {
+        return Ok(periodic);
+    };
+    let kinds = kinds.as_array().map_or(&[][..], Vec::as_slice);
+    let kinds = kinds.iter().map_while(|kind| match kind.as_str() {
+        Some("full_attention") => Some(0),
+        Some("sliding_attention") => Some(1),
+        _ => None,
+    });
+    let kinds: Vec<u8> = kinds.collect();
+    if kinds.len() != layers {
+        return file.fail(format!(
+            "layer_types are not full_attention or sliding_attention for each of {layers} layers"
+        ));
+    }
+    if file
+        .map
+        .get("sliding_window_pattern")
+        .is_some_and(|every| !every.is_null())
+        && kinds != periodic
+    {
+        return file.fail(format!(
+            "layer_types are not those of sliding_window_pattern {every}"
+        ));
+    }
+    Ok(kinds)
+}
 
-/// Settings of a GGUF file's architecture that are known here; those that say where it came from stand elsewhere.
-const KEYS: [&str; 17] = [
-    "vocab_size",
-    "context_length",
-    "embedding_length",
-    "block_count",
-    "feed_forward_length",
-    "rope.dimension_count",
-    "rope.freq_base",
-    "rope.scaling.type",
-    "attention.head_count",
-    "attention.head_count_kv",
-    "attention.layer_norm_rms_epsilon",
-    "attention.key_length",
-    "attention.value_length",
-    "attention.sliding_window",
-    "expert_count",
-    "expert_used_count",
-    "tensor_data_layout",
-];
+/// Which of SmolLM3's layers know where tokens stand (kind 1), and which do not (kind 0).
+fn smollm_layers(file: &File<'_>, layers: usize) -> Result<Vec<u8>> {
+    let Some(list) = file
+        .map
+        .get("no_rope_layers")
+        .filter(|list| !list.is_null())
+    else {
+        let every = file.count_or("no_rope_layer_interval", NO_TURN_EVERY, 1)?;
+        return Ok(periodic(layers, every));
+    };
+    let list = list.as_array().map_or(&[][..], Vec::as_slice);
+    let kinds = list
+        .iter()
+        .take(layers)
+        .map_while(|turned| match turned.as_u64() {
+            Some(turned @ (0 | 1)) => Some(turned as u8),
+            _ => None,
+        });
+    let kinds: Vec<u8> = kinds.collect();
+    match kinds.len() == layers {
+        true => Ok(kinds),
+        false => file.fail(format!(
+            "no_rope_layers are not 0 or 1 for each of {layers} layers"
+        )),
+    }
+}
 
 /// Tokens that a token sees, if not all.
 fn window(file: &File<'_>, architecture: Architecture) -> Result<Option<usize>> {
     file.only("use_sliding_window", &Value::from(false))?;
     let window = match (architecture, file.map.get("sliding_window")) {
-        // Without the key it is 4096, with null there is none.
+        // Without the key Mistral's is 4096, with null there is none.
         (Architecture::Mistral, None) => Some(4096),
-        (Architecture::Mistral, Some(Value::Null)) => None,
-        (Architecture::Mistral, Some(_)) => Some(file.count("sliding_window")?),
+        (Architecture::Mistral | Architecture::Phi3, Some(Value::Null)) => None,
+        (Architecture::Mistral | Architecture::Phi3, Some(_)) => {
+            Some(file.count("sliding_window")?)
+        }
         _ => None,
     };
     let kind = match window {
@@ -312,64 +414,4 @@ fn window(file: &File<'_>, architecture: Architecture) -> Result<Option<usize>> 
         return file.fail(format!("layer_types are not all {kind}"));
     }
     Ok(window)
-}
-
-/// The rotary frequencies for heads of `width`, by the older names of their settings or the newer.
-fn rope(file: &File<'_>, width: usize) -> Result<Vec<f32>> {
-    let set = |key: &str| file.map.get(key).filter(|value| !value.is_null());
-    let rope = set("rope_parameters").or(set("rope_scaling"));
-    let part = |key: &str| rope.and_then(|rope| rope.get(key)).filter(|v| !v.is_null());
-    let number = |key: &str| match part(key).and_then(Value::as_f64) {
-        Some(v) if v.is_finite() && v > 0.0 => Ok(v),
-        _ => file.fail(format!("the rotary setting {key} is no number above 0")),
-    };
-    let share = match part("partial_rotary_factor") {
-        Some(share) => share.as_f64(),
-        None => Some(file.float_or("partial_rotary_factor", 1.0)?),
-    };
-    if share != Some(1.0) {
-        return file.fail(
-            "partial_rotary_factor: only heads that are turned as a whole are computed".to_owned(),
-        );
-    }
-    let theta = match part("rope_theta") {
-        Some(_) => number("rope_theta")?,
-        None => file.float_or("rope_theta", 10_000.0)?,
-    };
-    if !(theta.is_finite() && theta > 1.0) {
-        return file.fail(format!("rope_theta is {theta}; it has to be above 1"));
-    }
-    let mut frequencies = frequencies(theta, width);
-    let kind = part("rope_type").or(part("type"));
-    match kind.map_or(Some("default"), Value::as_str) {
-        Some("default") => {}
-        // Llama 3.1 and later: slow turns are slowed further, fast ones kept, and those between in between.
-        Some("llama3") => {
-            let factor = number("factor")?;
-            let (low, high) = (number("low_freq_factor")?, number("high_freq_factor")?);
-            let trained = number("original_max_position_embeddings")?;
-            if high <= low {
-                return file.fail("high_freq_factor has to be above low_freq_factor".to_owned());
-            }
-            for frequency in &mut frequencies {
-                let turns = trained * f64::from(*frequency) / std::f64::consts::TAU;
-                let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
-                let scaled = f64::from(*frequency) * (kept + (1.0 - kept) / factor);
-                *frequency = scaled as f32;
-            }
-        }
-        other => {
-            return file.fail(format!(
-                "the rotary scaling is `{}`; default and llama3 are computed",
-                other.unwrap_or_default()
-            ));
-        }
-    }
-    Ok(frequencies)
-}
-
-/// Su et al. 2021, arXiv 2104.09864.
-fn frequencies(theta: f64, width: usize) -> Vec<f32> {
-    let power = |i: usize| theta.powf(-2.0 * i as f64 / width as f64);
-    (0..width / 2).map(|i| power(i) as f32).collect()
 }

@@ -2,16 +2,18 @@
 //! all tokens at once; attention is of each row over its own cache.
 //!
 //! Touvron et al. 2023 (arXiv 2307.09288), with the query groups of Ainslie et al. 2023 (2305.13245), RMS norm (Zhang and Sennrich 2019,
-//! 1910.07467) before each part, SwiGLU (Shazeer 2020, 2002.05202); arithmetic and tensor names as in Hugging Face transformers'
-//! `modeling_llama.py`. Mistral's window, Qwen2's biases and Qwen3's norms of heads are all that sets those apart.
+//! 1910.07467) before each part, gated linear units (Shazeer 2020, 2002.05202); arithmetic and tensor names as in Hugging Face
+//! transformers' `modeling_llama.py`. What sets the others apart are switches of [`Config`]: windows, layers without positions, biases,
+//! norms of heads and after each part, products in one.
 
 use super::adapter::{self, LayerAdapter};
 use super::config::Config;
 use super::gguf::Gguf;
+use super::stack::Stack;
 use super::tensors::{Linear, Matrix, Tensors};
 use crate::decode::{Decoder, Row};
 use crate::error::{Error, Result};
-use crate::kernel::{self, Past};
+use crate::kernel::{self, Angles, Past};
 use crate::model::manifest::Architecture;
 
 /// The decoder.
@@ -39,21 +41,23 @@ struct Entries {
 }
 
 struct Layer {
+    /// Which of the configuration's ways of attending is its own.
+    kind: usize,
     attention_norm: Vec<f32>,
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    query_key_value: Stack<3>,
     /// Scales of queries and keys, where heads are normed.
-    head_norms: Option<(Vec<f32>, Vec<f32>)>,
+    head_norms: Option<[Vec<f32>; 2]>,
     attention_out: Linear,
     norm: Vec<f32>,
-    gate: Linear,
-    up: Linear,
+    gate_up: Stack<2>,
     down: Linear,
+    /// Scales of what attention and the feed-forward part give, where that is normed.
+    out_norms: Option<[Vec<f32>; 2]>,
     adapter: LayerAdapter,
 }
 
 /// What a kind of file calls the parts of the network.
+#[derive(Clone, Copy)]
 struct Names {
     words: &'static str,
     final_norm: &'static str,
@@ -62,12 +66,17 @@ struct Names {
     layer: &'static str,
     attention_norm: &'static str,
     query_key_value: [&'static str; 3],
+    /// All three in one.
+    fused_attention: &'static str,
     head_norms: [&'static str; 2],
     attention_out: &'static str,
     norm: &'static str,
     gate: &'static str,
     up: &'static str,
+    /// Both in one.
+    fused_gate_up: &'static str,
     down: &'static str,
+    out_norms: [&'static str; 2],
 }
 
 const SAFE: Names = Names {
@@ -77,13 +86,36 @@ const SAFE: Names = Names {
     layer: "model.layers.",
     attention_norm: "input_layernorm",
     query_key_value: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+    fused_attention: "self_attn.qkv_proj",
     head_norms: ["self_attn.q_norm", "self_attn.k_norm"],
     attention_out: "self_attn.o_proj",
     norm: "post_attention_layernorm",
     gate: "mlp.gate_proj",
     up: "mlp.up_proj",
+    fused_gate_up: "mlp.gate_up_proj",
     down: "mlp.down_proj",
+    out_norms: ["post_attention_layernorm", "post_feedforward_layernorm"],
 };
+/// Gemma's norm before the feed-forward part is not the one after attention.
+const GEMMA: Names = Names {
+    norm: "pre_feedforward_layernorm",
+    ..SAFE
+};
+/// Before the names of what reads text, in files that have other parts as well; the newer ones.
+const PARTS: [Names; 2] = [
+    Names {
+        words: "model.language_model.embed_tokens",
+        final_norm: "model.language_model.norm",
+        layer: "model.language_model.layers.",
+        ..GEMMA
+    },
+    Names {
+        words: "language_model.model.embed_tokens",
+        final_norm: "language_model.model.norm",
+        layer: "language_model.model.layers.",
+        ..GEMMA
+    },
+];
 const GGUF: Names = Names {
     words: "token_embd",
     final_norm: "output_norm",
@@ -91,12 +123,15 @@ const GGUF: Names = Names {
     layer: "blk.",
     attention_norm: "attn_norm",
     query_key_value: ["attn_q", "attn_k", "attn_v"],
+    fused_attention: "attn_qkv",
     head_norms: ["attn_q_norm", "attn_k_norm"],
     attention_out: "attn_output",
     norm: "ffn_norm",
     gate: "ffn_gate",
     up: "ffn_up",
+    fused_gate_up: "ffn_up",
     down: "ffn_down",
+    out_norms: ["post_attention_norm", "post_ffw_norm"],
 };
 
 impl Llama {
@@ -112,13 +147,27 @@ impl Llama {
     ) -> Result<Self> {
         let config = Config::read(config, name, architecture)?;
         let tensors = Tensors::safe(files)?;
-        // Constants that older versions wrote, and a second name of the table of words.
-        let idle: &[&str] = match config.tied {
-            true => &["rotary_emb.inv_freq", "lm_head.weight"],
-            false => &["rotary_emb.inv_freq"],
+        // Constants that older versions wrote, a second name of the table of words, and what sees pictures.
+        let mut idle = vec!["rotary_emb.inv_freq"];
+        if config.tied {
+            idle.push("lm_head.weight");
+        }
+        if config.part {
+            idle.extend(["vision_tower.", "multi_modal_projector."]);
+        }
+        let names = match (config.part, config.out_norms) {
+            (true, _) => {
+                let [newer, older] = PARTS;
+                match tensors.has(&format!("{}.weight", newer.words)) {
+                    true => newer,
+                    false => older,
+                }
+            }
+            (false, true) => GEMMA,
+            (false, false) => SAFE,
         };
-        let decoder = Self::load(config, &tensors, &SAFE)?;
-        tensors.finish(idle)?;
+        let decoder = Self::load(config, &tensors, &names)?;
+        tensors.finish(&idle)?;
         Ok(decoder)
     }
 
@@ -163,11 +212,20 @@ impl Llama {
         let table =
             |part: &str| tensors.matrix(&format!("{part}.weight"), config.words, config.width);
         let linear = |matrix: Matrix| Linear::new(matrix, None, config.width, config.words);
-        let layer = |i| Layer::load(tensors, &format!("{}{i}", names.layer), names, &config);
+        let layers = config.layers.iter().enumerate();
+        let layer = |(i, kind): (usize, &u8)| {
+            Layer::load(
+                tensors,
+                &format!("{}{i}", names.layer),
+                names,
+                (*kind).into(),
+                &config,
+            )
+        };
         Ok(Self {
             words: linear(table(names.words)?),
-            layers: (0..config.layers).map(layer).collect::<Result<_>>()?,
-            norm: tensors.vector(&format!("{}.weight", names.final_norm), config.width)?,
+            layers: layers.map(layer).collect::<Result<_>>()?,
+            norm: norm(tensors, names.final_norm, config.width, &config)?,
             output: match config.tied {
                 true => None,
                 false => Some(linear(table(names.output)?)),
@@ -226,8 +284,19 @@ impl Decoder for Llama {
         if ids.is_empty() {
             return Ok(vec![Vec::new(); rows.len()]);
         }
-        let angles = kernel::angles(&positions, &self.config.frequencies);
+        let kinds = self.config.kinds.iter().map(|kind| {
+            let rotary = kind.rotary.as_ref()?;
+            Some(kernel::angles(
+                &positions,
+                &rotary.frequencies,
+                rotary.scale,
+            ))
+        });
+        let angles: Vec<Option<Angles>> = kinds.collect();
         let mut x = self.words.rows(&ids)?;
+        if let Some(scale) = self.config.word_scale {
+            x.iter_mut().for_each(|x| *x *= scale);
+        }
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(x, i, rows, &angles, &self.config)?;
         }
@@ -259,41 +328,68 @@ impl Decoder for Llama {
 }
 
 impl Layer {
-    fn load(tensors: &Tensors<'_>, name: &str, names: &Names, config: &Config) -> Result<Self> {
+    fn load(
+        tensors: &Tensors<'_>,
+        name: &str,
+        names: &Names,
+        kind: usize,
+        config: &Config,
+    ) -> Result<Self> {
         let (width, inner, heads) = (config.width, config.inner, config.heads);
         let (queries, keys) = (heads.queries * heads.width, heads.keys * heads.width);
-        let vector = |part: &str, kind: &str, length| {
-            tensors.vector(&format!("{name}.{part}.{kind}"), length)
+        let norm = |part: &str, length| norm(tensors, &format!("{name}.{part}"), length, config);
+        let norms = |wanted: bool, parts: [&str; 2], length| -> Result<Option<[Vec<f32>; 2]>> {
+            let [first, second] = parts;
+            Ok(match wanted {
+                true => Some([norm(first, length)?, norm(second, length)?]),
+                false => None,
+            })
         };
         let linear = |part: &str, inputs, outputs, bias: bool| -> Result<Linear> {
             let weight = tensors.matrix(&format!("{name}.{part}.weight"), outputs, inputs)?;
             let bias = match bias {
-                true => Some(vector(part, "bias", outputs)?),
+                true => Some(tensors.vector(&format!("{name}.{part}.bias"), outputs)?),
                 false => None,
             };
             Ok(Linear::new(weight, bias, inputs, outputs))
         };
         let [query, key, value] = names.query_key_value;
+        let (query_key_value, gate_up) = match config.fused {
+            true => {
+                let [all, both] = [queries + 2 * keys, 2 * inner];
+                (
+                    Stack::Together(
+                        linear(names.fused_attention, width, all, false)?,
+                        [queries, keys, keys],
+                    ),
+                    Stack::Together(
+                        linear(names.fused_gate_up, width, both, false)?,
+                        [inner, inner],
+                    ),
+                )
+            }
+            false => (
+                Stack::Apart([
+                    linear(query, width, queries, config.bias)?,
+                    linear(key, width, keys, config.bias)?,
+                    linear(value, width, keys, config.bias)?,
+                ]),
+                Stack::Apart([
+                    linear(names.gate, width, inner, false)?,
+                    linear(names.up, width, inner, false)?,
+                ]),
+            ),
+        };
         Ok(Self {
-            attention_norm: vector(names.attention_norm, "weight", width)?,
-            query: linear(query, width, queries, config.bias)?,
-            key: linear(key, width, keys, config.bias)?,
-            value: linear(value, width, keys, config.bias)?,
-            head_norms: match config.head_norms {
-                false => None,
-                true => {
-                    let [queries, keys] = names.head_norms;
-                    Some((
-                        vector(queries, "weight", heads.width)?,
-                        vector(keys, "weight", heads.width)?,
-                    ))
-                }
-            },
+            kind,
+            attention_norm: norm(names.attention_norm, width)?,
+            query_key_value,
+            head_norms: norms(config.head_norms, names.head_norms, heads.width)?,
             attention_out: linear(names.attention_out, queries, width, false)?,
-            norm: vector(names.norm, "weight", width)?,
-            gate: linear(names.gate, width, inner, false)?,
-            up: linear(names.up, width, inner, false)?,
+            norm: norm(names.norm, width)?,
+            gate_up,
             down: linear(names.down, inner, width, false)?,
+            out_norms: norms(config.out_norms, names.out_norms, width)?,
             adapter: LayerAdapter::default(),
         })
     }
@@ -304,23 +400,23 @@ impl Layer {
         mut x: Vec<f32>,
         i: usize,
         rows: &mut [Row<'_, Cache>],
-        angles: &(Vec<f32>, Vec<f32>),
+        angles: &[Option<Angles>],
         config: &Config,
     ) -> Result<Vec<f32>> {
         let (heads, eps, beside) = (config.heads, config.eps, &self.adapter);
         let normed = kernel::rms_norm(&x, &self.attention_norm, eps);
-        let mut queries = self.query.forward(&normed)?;
-        let mut keys = self.key.forward(&normed)?;
-        let mut values = self.value.forward(&normed)?;
+        let [mut queries, mut keys, mut values] = self.query_key_value.forward(&normed)?;
         adapter::add(beside.query.as_ref(), &normed, &mut queries);
         adapter::add(beside.key.as_ref(), &normed, &mut keys);
         adapter::add(beside.value.as_ref(), &normed, &mut values);
-        if let Some((query_norm, key_norm)) = &self.head_norms {
+        if let Some([query_norm, key_norm]) = &self.head_norms {
             kernel::rms_norm_rows(&mut queries, query_norm, eps);
             kernel::rms_norm_rows(&mut keys, key_norm, eps);
         }
-        kernel::rotate(&mut queries, heads.width, angles, config.pairs);
-        kernel::rotate(&mut keys, heads.width, angles, config.pairs);
+        if let Some(angles) = &angles[self.kind] {
+            kernel::rotate(&mut queries, heads.width, angles, config.pairs);
+            kernel::rotate(&mut keys, heads.width, angles, config.pairs);
+        }
         let line = heads.keys * heads.width;
         let (mut keys, mut values) = (&keys[..], &values[..]);
         for row in rows.iter_mut() {
@@ -342,19 +438,34 @@ impl Layer {
                 rows: row.ids.len(),
             })
             .collect();
-        let attended = kernel::causal_attention(&queries, &texts, heads);
-        add(&mut x, &self.attention_out.forward(&attended)?);
-        adapter::add(beside.attention_out.as_ref(), &attended, &mut x);
+        let window = config.kinds[self.kind].window;
+        let attended = kernel::causal_attention(&queries, &texts, heads, window);
+        let mut more = self.attention_out.forward(&attended)?;
+        adapter::add(beside.attention_out.as_ref(), &attended, &mut more);
+        if let Some([after_attention, _]) = &self.out_norms {
+            more = kernel::rms_norm(&more, after_attention, eps);
+        }
+        add(&mut x, &more);
         let normed = kernel::rms_norm(&x, &self.norm, eps);
-        let mut gate = self.gate.forward(&normed)?;
-        let mut up = self.up.forward(&normed)?;
+        let [mut gate, mut up] = self.gate_up.forward(&normed)?;
         adapter::add(beside.gate.as_ref(), &normed, &mut gate);
         adapter::add(beside.up.as_ref(), &normed, &mut up);
-        kernel::swiglu(&mut gate, &up);
-        add(&mut x, &self.down.forward(&gate)?);
-        adapter::add(beside.down.as_ref(), &gate, &mut x);
+        kernel::gated(&mut gate, &up, config.gate);
+        let mut more = self.down.forward(&gate)?;
+        adapter::add(beside.down.as_ref(), &gate, &mut more);
+        if let Some([_, after_all]) = &self.out_norms {
+            more = kernel::rms_norm(&more, after_all, eps);
+        }
+        add(&mut x, &more);
         Ok(x)
     }
+}
+
+/// A norm's scales.
+fn norm(tensors: &Tensors<'_>, name: &str, length: usize, config: &Config) -> Result<Vec<f32>> {
+    let mut scales = tensors.vector(&format!("{name}.weight"), length)?;
+    scales.iter_mut().for_each(|v| *v += config.norm_offset);
+    Ok(scales)
 }
 
 fn add(x: &mut [f32], more: &[f32]) {

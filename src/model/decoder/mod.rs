@@ -1,6 +1,6 @@
-//! Decoders: language models that read from left to right. One network serves Llama's whole family; its weights are safetensors, whole or
-//! in shards, or GGUF. It has two uses: to say how likely each of four answers is (where an article stands), and to say a few sentences
-//! shorter.
+//! Decoders: language models that read from left to right. One network serves Llama's whole family and near ones; its weights are
+//! safetensors, whole or in shards, or GGUF. It has two uses: to say how likely each of four answers is (where an article stands), and to
+//! say a sentence shorter.
 
 mod adapter;
 mod answers;
@@ -9,7 +9,10 @@ mod gguf;
 mod llama;
 mod prompt;
 mod rewriter;
+mod rotary;
+mod stack;
 mod tensors;
+mod values;
 mod vocabulary;
 
 pub use self::config::architecture;

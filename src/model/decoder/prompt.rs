@@ -155,8 +155,27 @@ impl Template {
         names.insert("enable_thinking", Shown::from(false));
         names.insert("tools", Shown::from(()));
         names.insert("documents", Shown::from(()));
-        environment.render_str(&self.source, Shown::from_serialize(names))
+        environment.render_str(&plain(&self.source), Shown::from_serialize(names))
     }
+}
+
+/// The template without transformers' own marks of what a model is trained on, which print nothing: what they hold is always shown.
+fn plain(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some((before, after)) = rest.split_once("{%") {
+        let Some((tag, after)) = after.split_once("%}") else {
+            break;
+        };
+        let tag = match tag.trim_matches(['-', '+']).trim() {
+            "generation" => tag.replace("generation", "if true"),
+            "endgeneration" => tag.replace("endgeneration", "endif"),
+            _ => tag.to_owned(),
+        };
+        out.extend([before, "{%", &tag, "%}"]);
+        rest = after;
+    }
+    out + rest
 }
 
 /// What a template calls to refuse.
@@ -221,6 +240,14 @@ mod tests {
         assert_eq!(frame.close, " ?]\nSay: ");
         assert!(frame.text_first);
         assert!(!template(source).frame("{claim} {text}").unwrap().text_first);
+    }
+
+    #[test]
+    fn marks_of_what_is_trained_on_print_nothing() {
+        let source = "{% generation %}\n{{ messages[0].content }}{%- endgeneration -%}  {% if enable_thinking %}<think>{% endif %}\n  {%+ generation -%}  !{% endgeneration %}";
+        let frame = template(source).frame("{text} {claim}").unwrap();
+        assert_eq!((&*frame.open, &*frame.close), ("", "  !"));
+        assert!(template("{% generation").frame("{text} {claim}").is_err());
     }
 
     #[test]

@@ -11,14 +11,18 @@ use super::gguf::{Gguf, Value};
 use super::prompt::Template;
 use crate::error::{Error, Result};
 
-/// How words are cut (`tokenizer.ggml.pre`): by GPT-2's rules, SmolLM's, Llama 3's, Qwen2's.
+/// How words are cut (`tokenizer.ggml.pre`): by GPT-2's rules, SmolLM's, Llama 3's (SmolLM3's files call them Smaug's), Qwen2's,
+/// GPT-4o's (Phi-4-mini).
 fn cuts(kind: &str) -> Option<Json> {
     let bytes = |regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex});
+    let words = |regex: String| json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
+    let rest =
+        |ends: &str| format!(r" ?[^\s\p{{L}}\p{{N}}]+[\r\n{ends}]*|\s*[\r\n]+|\s+(?!\S)|\s+");
     let split = |numbers: &str| {
-        let regex = format!(
-            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{numbers}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-        );
-        json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false})
+        let rest = rest("");
+        words(format!(
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{numbers}|{rest}"
+        ))
     };
     let all = |parts: [Json; 2]| json!({"type": "Sequence", "pretokenizers": parts});
     Some(match kind {
@@ -27,8 +31,18 @@ fn cuts(kind: &str) -> Option<Json> {
             json!({"type": "Digits", "individual_digits": true}),
             bytes(true),
         ]),
-        "llama-bpe" => all([split(r"\p{N}{1,3}"), bytes(false)]),
+        "llama-bpe" | "smaug-bpe" => all([split(r"\p{N}{1,3}"), bytes(false)]),
         "qwen2" => all([split(r"\p{N}"), bytes(false)]),
+        "gpt-4o" => {
+            // A capital begins a word, and what is left out of it stands behind.
+            let (upper, lower) = (r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}");
+            let (before, after) = (r"[^\r\n\p{L}\p{N}]?", "(?i:'s|'t|'re|'ve|'m|'ll|'d)?");
+            let rest = rest("/");
+            let regex = format!(
+                r"{before}[{upper}]*[{lower}]+{after}|{before}[{upper}]+[{lower}]*{after}|\p{{N}}{{1,3}}|{rest}"
+            );
+            all([words(regex), bytes(false)])
+        }
         _ => return None,
     })
 }
@@ -135,4 +149,58 @@ fn texts(file: &Gguf<'_>, name: &str) -> Result<Vec<String>> {
 
 fn fail<T>(what: &str) -> Result<T> {
     Err(Error::Model(format!("the GGUF file: {what}")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokenizers::{
+        OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, PreTokenizerWrapper,
+    };
+
+    use super::*;
+
+    #[test]
+    fn words_are_cut_as_each_kind_cuts_them() {
+        let pieces = |kind: &str, text: &str| {
+            let cuts: PreTokenizerWrapper = serde_json::from_value(cuts(kind).unwrap()).unwrap();
+            let mut cut = PreTokenizedString::from(text);
+            cuts.pre_tokenize(&mut cut).unwrap();
+            let splits = cut.get_splits(OffsetReferential::Original, OffsetType::Byte);
+            let texts = splits
+                .iter()
+                .map(|(_, (from, to), _)| text[*from..*to].to_owned());
+            texts.collect::<Vec<String>>().join("|")
+        };
+        let text = "The EastSide's 12345 men\n\n didn't go (http://a/)//\n/";
+        for (kind, expected) in [
+            (
+                "gpt-2",
+                "The| EastSide|'s| 12345| men|\n\n| didn|'t| go| (|http|://|a|/)//|\n|/",
+            ),
+            (
+                "smollm",
+                "The| EastSide|'s| |1|2|3|4|5| men|\n\n| didn|'t| go| (|http|://|a|/)//|\n|/",
+            ),
+            (
+                "llama-bpe",
+                "The| EastSide|'s| |123|45| men|\n\n| didn|'t| go| (|http|://|a|/)//\n|/",
+            ),
+            (
+                "smaug-bpe",
+                "The| EastSide|'s| |123|45| men|\n\n| didn|'t| go| (|http|://|a|/)//\n|/",
+            ),
+            (
+                "qwen2",
+                "The| EastSide|'s| |1|2|3|4|5| men|\n\n| didn|'t| go| (|http|://|a|/)//\n|/",
+            ),
+            (
+                "gpt-4o",
+                "The| East|Side's| |123|45| men|\n\n| didn't| go| (|http|://|a|/)//\n/",
+            ),
+        ] {
+            assert_eq!(pieces(kind, text), expected, "{kind}");
+        }
+        assert!(super::cuts("llama").is_none());
+    }
 }

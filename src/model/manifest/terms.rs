@@ -42,6 +42,12 @@ pub enum Architecture {
     Qwen2,
     /// Qwen team 2025, arXiv 2505.09388.
     Qwen3,
+    /// Gemma team 2025, arXiv 2503.19786: what reads text.
+    Gemma3,
+    /// Abdin et al. 2024 and 2025, arXiv 2404.14219 and 2503.01743: Phi-3, and Phi-4 as well.
+    Phi3,
+    /// Bakouch et al. 2025, "SmolLM3: smol, multilingual, long-context reasoner".
+    Smollm3,
 }
 
 impl Architecture {
@@ -53,6 +59,17 @@ impl Architecture {
         Self::Distilbert,
         Self::DebertaV2,
         Self::Modernbert,
+    ];
+
+    /// Those of decoders.
+    pub const DECODERS: [Self; 7] = [
+        Self::Llama,
+        Self::Mistral,
+        Self::Qwen2,
+        Self::Qwen3,
+        Self::Gemma3,
+        Self::Phi3,
+        Self::Smollm3,
     ];
 
     /// The name in manifests and configurations.
@@ -68,6 +85,9 @@ impl Architecture {
             Self::Mistral => "mistral",
             Self::Qwen2 => "qwen2",
             Self::Qwen3 => "qwen3",
+            Self::Gemma3 => "gemma3",
+            Self::Phi3 => "phi3",
+            Self::Smollm3 => "smollm3",
         }
     }
 }

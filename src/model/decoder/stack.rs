@@ -1,0 +1,41 @@
+//! Layers that read the same states: each with a matrix of its own, or all in one, whose rows are theirs one after the other (Phi-3).
+
+use super::tensors::Linear;
+use crate::error::Result;
+
+/// `N` layers.
+pub enum Stack<const N: usize> {
+    /// Each by itself.
+    Apart([Linear; N]),
+    /// All in one, with how many outputs are whose.
+    Together(Linear, [usize; N]),
+}
+
+impl<const N: usize> Stack<N> {
+    /// Each layer's outputs for each row of `x`.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model) when the device fails.
+    pub fn forward(&self, x: &[f32]) -> Result<[Vec<f32>; N]> {
+        let mut out = std::array::from_fn(|_| Vec::new());
+        match self {
+            Self::Apart(layers) => {
+                for (out, layer) in out.iter_mut().zip(layers) {
+                    *out = layer.forward(x)?;
+                }
+            }
+            Self::Together(layer, widths) => {
+                let all = layer.forward(x)?;
+                let mut rest = &all[..];
+                while !rest.is_empty() {
+                    for (out, width) in out.iter_mut().zip(widths) {
+                        let (own, after) = rest.split_at(*width);
+                        out.extend(own);
+                        rest = after;
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+}
