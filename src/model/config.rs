@@ -245,6 +245,9 @@ impl<'a> File<'a> {
             | Architecture::Mistral
             | Architecture::Qwen2
             | Architecture::Qwen3 => self.fail("it is of a decoder, not an encoder".to_owned()),
+            Architecture::T5 | Architecture::Bart | Architecture::Pegasus => {
+                self.fail("it is of a summariser, not an encoder".to_owned())
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod terms;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 pub use self::terms::{Architecture, Label, Task};
 
@@ -48,7 +49,8 @@ pub struct Manifest {
     /// SHA-256 of the configuration, in hexadecimal.
     #[serde(default)]
     pub config_sha256: String,
-    /// Further files, each with its SHA-256: of a decoder its chat template and the shards of its weights.
+    /// Further files, each with its SHA-256: of a decoder its chat template and the shards of its weights; of a summariser
+    /// `generation_config.json`, and shards.
     #[serde(default)]
     pub more: BTreeMap<String, String>,
     /// Meaning of the logits, in order.
@@ -59,6 +61,9 @@ pub struct Manifest {
     pub input: Input,
     /// What a decoder is asked, where that is not the usual question.
     pub prompt: Option<Prompt>,
+    /// How a summariser writes, in the words of `generation_config.json`, where its files say otherwise; and the `prefix` of its texts.
+    #[serde(default)]
+    pub generation: BTreeMap<String, Value>,
     /// A Python package that ships files of the model.
     pub package: Option<Package>,
 }
@@ -153,6 +158,7 @@ impl Manifest {
                 match self.task {
                     Task::Nli =>
                         "entailment, neutral and contradiction, or entailment and not-entailment",
+                    Task::SummarySeq2seq => "none",
                     _ => "supports, refutes, discusses and unrelated",
                 },
                 found.join(", ")
@@ -164,15 +170,24 @@ impl Manifest {
                 self.architecture.name()
             ));
         }
-        let decoder = !Architecture::ENCODERS.contains(&self.architecture);
-        if decoder != (self.task == Task::StanceDecoder) {
+        let encodes = Architecture::ENCODERS.contains(&self.architecture);
+        let summarises = Architecture::SUMMARISERS.contains(&self.architecture);
+        let fits = match self.task {
+            Task::StanceDecoder => !encodes && !summarises,
+            Task::SummarySeq2seq => summarises,
+            Task::Stance | Task::StanceClassifier | Task::Nli => encodes,
+        };
+        if !fits {
             return fail(format!(
-                "the architecture {} is not of the task {}: decoders (llama, mistral, qwen2, qwen3) are of stance-decoder, encoders of the others",
+                "the architecture {} is not of the task {}: decoders (llama, mistral, qwen2, qwen3) are of stance-decoder, summarisers (t5, bart, pegasus) of summary-seq2seq, encoders of the others",
                 self.architecture.name(),
                 self.task.name()
             ));
         }
         self.check_prompt()?;
+        if !self.generation.is_empty() && self.task != Task::SummarySeq2seq {
+            return fail("generation: only a summariser writes".to_owned());
+        }
         // Beyond these no logit is left that is a number and not 0.
         if !(0.01..=100.0).contains(&self.temperature) {
             return fail(format!(

@@ -59,7 +59,7 @@ impl Answers {
                     Some(own) => own?,
                     None => Template::of_tokenizer_config(None, None)?,
                 };
-                let shards = shards(files)?;
+                let shards = weights(files)?;
                 let (config, name) = (&files.config, &manifest.config);
                 let architecture = manifest.architecture;
                 let decoder = Llama::from_safetensors(config, name, architecture, &shards)?;
@@ -211,8 +211,8 @@ pub const TEMPLATE: &str = "chat_template.jinja";
 /// See [`TEMPLATE`].
 pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
-/// The files of safetensors.
-fn shards(files: &Files) -> Result<Vec<&[u8]>> {
+/// The weights' files of safetensors: one, or the shards that an index names.
+pub fn weights(files: &Files) -> Result<Vec<&[u8]>> {
     if !files.manifest.weights.ends_with(".index.json") {
         return Ok(vec![&files.weights]);
     }

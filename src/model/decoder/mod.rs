@@ -13,7 +13,8 @@ pub use self::config::architecture;
 pub use self::llama::{Cache, Llama};
 pub use self::tensors::shards;
 
-pub(super) use self::answers::{Answers, TEMPLATE, TOKENIZER_CONFIG};
+pub(super) use self::answers::{Answers, TEMPLATE, TOKENIZER_CONFIG, weights};
+pub(super) use self::tensors::{Linear, Matrix, Tensors};
 
 use self::gguf::Gguf;
 use super::manifest::Architecture;

@@ -91,6 +91,14 @@ impl<'a> Tensors<'a> {
         Ok(Self::Safe(files))
     }
 
+    /// Whether there is a tensor of that name.
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Safe(files) => files.iter().any(|file| file.has(name)),
+            Self::Gguf(file) => file.has(name),
+        }
+    }
+
     /// A matrix of exactly `rows` by `columns`.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ pub enum Task {
     Nli,
     /// Text and claim in; how likely each of four answers is out, by a decoder.
     StanceDecoder,
+    /// Text in; a shorter one out, by an encoder and a decoder.
+    SummarySeq2seq,
 }
 
 /// Shapes of network that can be loaded, by the names that Hugging Face's `model_type` gives them.
@@ -42,6 +44,12 @@ pub enum Architecture {
     Qwen2,
     /// Qwen team 2025, arXiv 2505.09388.
     Qwen3,
+    /// Raffel et al. 2019, arXiv 1910.10683, to FLAN-T5: an encoder and a decoder, as have those that follow.
+    T5,
+    /// Lewis et al. 2019, arXiv 1910.13461, and DistilBART.
+    Bart,
+    /// Zhang et al. 2019, arXiv 1912.08777.
+    Pegasus,
 }
 
 impl Architecture {
@@ -54,6 +62,8 @@ impl Architecture {
         Self::DebertaV2,
         Self::Modernbert,
     ];
+    /// Those of summarisers.
+    pub const SUMMARISERS: [Self; 3] = [Self::T5, Self::Bart, Self::Pegasus];
 
     /// The name in manifests and configurations.
     pub fn name(self) -> &'static str {
@@ -68,6 +78,9 @@ impl Architecture {
             Self::Mistral => "mistral",
             Self::Qwen2 => "qwen2",
             Self::Qwen3 => "qwen3",
+            Self::T5 => "t5",
+            Self::Bart => "bart",
+            Self::Pegasus => "pegasus",
         }
     }
 }
@@ -134,6 +147,7 @@ impl Task {
             Self::StanceClassifier => "stance-classifier",
             Self::Nli => "nli",
             Self::StanceDecoder => "stance-decoder",
+            Self::SummarySeq2seq => "summary-seq2seq",
         }
     }
 
@@ -157,6 +171,7 @@ impl Task {
                 are(&[Label::Entailment, Label::Neutral, Label::Contradiction])
                     || are(&[Label::Entailment, Label::NotEntailment])
             }
+            Self::SummarySeq2seq => labels.is_empty(),
         }
     }
 }
