@@ -25,6 +25,8 @@ struct Config {
     /// Positions of text and answer.
     positions: usize,
     scaled: bool,
+    /// Whether the table of words tells the next one too.
+    tied: bool,
     activation: Activation,
     encoder: Side,
     decoder: Side,
@@ -82,6 +84,7 @@ impl Config {
             width,
             positions: positions(file)?,
             scaled: file.flag_or("scale_embedding", false)?,
+            tied: file.flag_or("tie_word_embeddings", true)?,
             activation: activation(file, "activation_function", said)?,
             encoder: side("encoder")?,
             decoder: side("decoder")?,
@@ -100,6 +103,7 @@ pub fn load(file: &File<'_>, tensors: &Tensors<'_>, pegasus: bool) -> Result<Seq
             "model.decoder.embed_tokens.weight",
         ],
         "lm_head.weight",
+        config.tied,
         (config.words, config.width),
     )?;
     let bias = "final_logits_bias";

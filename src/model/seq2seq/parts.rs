@@ -50,16 +50,17 @@ pub struct Tables {
     pub output: Option<Linear>,
 }
 
-/// Looks the table of words up under its names, of which a file may hold some, and the output's. As transformers does, what a file holds
-/// counts: an output that is there and differs from the table is not the table.
+/// Looks the table of words up under its names, of which a file may hold some, and the output's, which may be the table if they are `tied`. As
+/// transformers does, what a file holds counts: an output that is there and differs from the table is not the table.
 pub fn tables(
     tensors: &Tensors<'_>,
     names: [&str; 3],
     output: &str,
+    tied: bool,
     (words, width): (usize, usize),
 ) -> Result<Tables> {
     let mut held = names.into_iter().filter(|name| tensors.has(name));
-    let first = match (held.next(), tensors.has(output)) {
+    let first = match (held.next(), tied && tensors.has(output)) {
         (Some(name), _) => name,
         (None, true) => output,
         (None, false) => names[0],
@@ -72,7 +73,7 @@ pub fn tables(
             )));
         }
     }
-    let own = match tensors.has(output) {
+    let own = match !tied || tensors.has(output) {
         true => Some(tensors.matrix(output, words, width)?),
         false => None,
     };

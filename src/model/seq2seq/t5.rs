@@ -28,7 +28,7 @@ struct Config {
     eps: f32,
     gated: bool,
     activation: Activation,
-    /// Whether states are scaled before the next word is told.
+    /// Whether the table of words tells the next one too, after states that are scaled.
     scaled: bool,
 }
 
@@ -49,6 +49,7 @@ impl Config {
             Some(name) => (true, name),
             None => (false, said),
         };
+        let activation = activation(file, "feed_forward_proj", name)?;
         for (key, value) in [
             ("is_gated_act", Value::from(gated)),
             ("dense_act_fn", Value::from(name)),
@@ -69,7 +70,7 @@ impl Config {
             furthest: file.count_or("relative_attention_max_distance", 128, 1)?,
             eps: file.float_or("layer_norm_epsilon", 1e-6)? as f32,
             gated,
-            activation: activation(file, "feed_forward_proj", name)?,
+            activation,
             scaled: file.flag_or("scale_decoder_outputs", tied)?,
         };
         // Half of them, of each direction, are for one distance each, and the rest for logarithms.
@@ -94,6 +95,7 @@ pub fn load(file: &File<'_>, tensors: &Tensors<'_>) -> Result<Seq2Seq> {
             "decoder.embed_tokens.weight",
         ],
         "lm_head.weight",
+        config.scaled,
         (config.words, config.width),
     )?;
     let [encoder, decoder] = ["encoder", "decoder"];
