@@ -1,7 +1,14 @@
-//! Batched greedy decoding over any [`Decoder`]: the prompts of several texts enter as one run of tokens, each step gives every row that
-//! is not done its next token, and rows that are done leave. A row's answer is the same alone and together.
+//! Batched decoding over any [`Decoder`]: the prompts of several texts enter as one run of tokens, each step gives every row that is not
+//! done its next token, and rows that are done leave. A row's answer is the same alone and together. Here is greedy decoding; [`beams`]
+//! follows several answers at a time, and [`Rules`] say what may come next whatever is likely.
 //!
 //! It knows no tensors. What a row has read so far is its cache, which belongs to the caller, not to the model.
+
+mod beams;
+mod rules;
+
+pub use self::beams::{Beams, Early, beams};
+pub use self::rules::Rules;
 
 use crate::batch;
 use crate::error::Result;
@@ -88,32 +95,54 @@ pub fn greedy<D: Decoder>(
 ) -> Result<Vec<Answer>> {
     let mut answers = Vec::with_capacity(prompts.len());
     for range in batch::by_budget(prompts.iter().map(|prompt| prompt.len()), tokens) {
-        answers.extend(together(decoder, &prompts[range], stop)?);
+        let begun = prompts[range].iter().map(|prompt| Begun {
+            cache: decoder.cache(),
+            prompt,
+        });
+        let begun = begun.collect();
+        answers.extend(greedy_after(decoder, begun, stop, &Rules::default())?);
     }
     Ok(answers)
 }
 
+/// A row that is to be answered.
+#[derive(Debug)]
+pub struct Begun<'a, C> {
+    /// What it has read before its prompt: of an encoder-decoder model the text.
+    pub cache: C,
+    /// Its prompt, of one token at least.
+    pub prompt: &'a [u32],
+}
+
 /// A row that is not done.
-struct Live<C> {
+struct Live<'a, C> {
     /// Whose it is.
     row: usize,
     cache: C,
+    prompt: &'a [u32],
     ids: Vec<u32>,
 }
 
-fn together<D: Decoder>(decoder: &D, prompts: &[&[u32]], stop: &Stop) -> Result<Vec<Answer>> {
-    let nothing = Answer {
-        ids: Vec::new(),
-        ended: Ended::Length,
-    };
-    let mut answers = vec![nothing; prompts.len()];
+/// The same for rows that have perhaps read something, all at once, where `rules` say what may come next.
+///
+/// # Errors
+/// As [`Decoder::forward`].
+pub fn greedy_after<D: Decoder>(
+    decoder: &D,
+    begun: Vec<Begun<'_, D::Cache>>,
+    stop: &Stop,
+    rules: &Rules,
+) -> Result<Vec<Answer>> {
+    let mut answers = vec![nothing(); begun.len()];
     if stop.length == 0 {
         return Ok(answers);
     }
-    let mut live: Vec<Live<D::Cache>> = (0..prompts.len())
-        .map(|row| Live {
+    let begun = begun.into_iter().enumerate();
+    let mut live: Vec<Live<'_, D::Cache>> = begun
+        .map(|(row, Begun { cache, prompt })| Live {
             row,
-            cache: decoder.cache(),
+            cache,
+            prompt,
             ids: Vec::new(),
         })
         .collect();
@@ -121,17 +150,15 @@ fn together<D: Decoder>(decoder: &D, prompts: &[&[u32]], stop: &Stop) -> Result<
         let mut rows: Vec<Row<'_, D::Cache>> = live
             .iter_mut()
             .map(|live| Row {
-                ids: match live.ids.len() {
-                    0 => prompts[live.row],
-                    said => &live.ids[said - 1..],
-                },
+                ids: latest(live.prompt, &live.ids),
                 cache: &mut live.cache,
                 asked: 1,
             })
             .collect();
         let logits = decoder.forward(&mut rows)?;
         let mut still = Vec::with_capacity(live.len());
-        for (mut live, logits) in live.into_iter().zip(logits) {
+        for (mut live, mut logits) in live.into_iter().zip(logits) {
+            rules.apply(stop, live.prompt, &live.ids, &mut logits);
             let next = likeliest(&logits);
             let ended = match stop.ends.contains(&next) {
                 true => Some(Ended::Turn),
@@ -152,6 +179,22 @@ fn together<D: Decoder>(decoder: &D, prompts: &[&[u32]], stop: &Stop) -> Result<
         live = still;
     }
     Ok(answers)
+}
+
+/// What has not been read yet: the prompt, or what was said last.
+fn latest<'a>(prompt: &'a [u32], said: &'a [u32]) -> &'a [u32] {
+    match said.len() {
+        0 => prompt,
+        count => &said[count - 1..],
+    }
+}
+
+/// The answer of which no token was asked.
+fn nothing() -> Answer {
+    Answer {
+        ids: Vec::new(),
+        ended: Ended::Length,
+    }
 }
 
 /// The token of the largest logit; of equals the first.

@@ -22,6 +22,7 @@ mod report;
 mod robustness;
 mod runner;
 mod schema;
+mod seq2seq;
 mod summaries;
 
 use std::path::PathBuf;

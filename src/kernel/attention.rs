@@ -17,12 +17,47 @@ const ROWS: usize = 4 * LANES;
 /// Rows of the left matrix that are multiplied in one go.
 const TILE: usize = 4;
 
+/// What attention's scores know of where tokens stand: something is added to each, by how far the query is behind the key.
+#[derive(Debug, Clone, Copy)]
+pub struct Distances<'a> {
+    /// `[heads][2 · most - 1]`: what is added where the query stands `i + 1 - most` tokens after the key.
+    pub added: &'a [f32],
+    /// Tokens of the longest window.
+    pub most: usize,
+}
+
 /// `softmax(Q Kᵀ / √d) V` for each of `heads` heads of `d = width / heads`: `qkv` is `[tokens][3 · width]` (query, key, value side by
 /// side), `lengths` the windows' token counts in order, and the result `out` `[tokens][width]`.
 ///
 /// # Panics
 /// When the sizes disagree.
 pub fn attention(qkv: &[f32], lengths: &[usize], heads: usize, out: &mut [f32]) {
+    windows(qkv, lengths, heads, None, out);
+}
+
+/// `softmax(Q Kᵀ + B) V`, where `B` is what `distances` add: T5's attention, which scales no scores. Otherwise as [`attention`].
+///
+/// # Panics
+/// When the sizes disagree.
+pub fn relative_attention(
+    qkv: &[f32],
+    lengths: &[usize],
+    heads: usize,
+    distances: Distances<'_>,
+    out: &mut [f32],
+) {
+    assert!(lengths.iter().all(|length| *length <= distances.most));
+    assert!(distances.added.len() == heads * (2 * distances.most).saturating_sub(1));
+    windows(qkv, lengths, heads, Some(distances), out);
+}
+
+fn windows(
+    qkv: &[f32],
+    lengths: &[usize],
+    heads: usize,
+    distances: Option<Distances<'_>>,
+    out: &mut [f32],
+) {
     let tokens = lengths.iter().sum::<usize>();
     let width = out.len() / tokens.max(1);
     assert!(
@@ -47,7 +82,14 @@ pub fn attention(qkv: &[f32], lengths: &[usize], heads: usize, out: &mut [f32]) 
     tasks
         .into_par_iter()
         .for_each_init(Scratch::default, |scratch, (window, head, mut rows)| {
-            attend(product, window, (head, heads), &mut rows, scratch);
+            attend(
+                product,
+                window,
+                (head, heads),
+                distances,
+                &mut rows,
+                scratch,
+            );
         });
 }
 
@@ -69,13 +111,17 @@ fn attend(
     product: Product,
     window: &[f32],
     (head, heads): (usize, usize),
+    distances: Option<Distances<'_>>,
     out: &mut [&mut [f32]],
     scratch: &mut Scratch,
 ) {
     let (tokens, depth) = (out.len(), out.first().map_or(0, |row| row.len()));
     let width = heads * depth;
     let (line, at) = (3 * width, head * depth);
-    let scale = 1.0 / (depth as f32).sqrt();
+    let scale = match distances {
+        None => 1.0 / (depth as f32).sqrt(),
+        Some(_) => 1.0,
+    };
     let mut sums = [0f32; ROWS];
     // In the second product the values' dimensions are the lanes, in parts of up to 64.
     let parts = (0..depth).step_by(ROWS).map(|from| {
@@ -105,6 +151,15 @@ fn attend(
         let keys = Strided::new(&window[width + at..], (tokens, line), (depth, 1));
         let scores = sized(&mut scratch.scores, tokens * lanes);
         product(keys, queries, lanes, scores);
+        if let Some(Distances { added, most }) = distances {
+            let added = &added[head * (2 * most - 1)..];
+            for (key, scores) in scores.chunks_exact_mut(lanes).enumerate() {
+                let added = &added[most - 1 + first - key..][..rows];
+                for (score, added) in scores.iter_mut().zip(added) {
+                    *score += added;
+                }
+            }
+        }
         exp_down(scores, lanes / LANES, &mut sums);
         let weights = Strided::new(scores, (rows, 1), (tokens, lanes));
         for (from, length, lanes) in parts.clone() {
@@ -386,6 +441,30 @@ mod tests {
         (0..n as u32)
             .map(|i| number(i) as f32 / 8e6 - 1.0)
             .collect()
+    }
+
+    #[test]
+    fn what_distances_add_decides_where_all_else_is_alike() {
+        // Keys of nothing, in two windows; values tell who was seen.
+        let (tokens, most) = (5, 4);
+        let mut qkv = vec![0.0; tokens * 3 * 2];
+        for (token, row) in qkv.chunks_exact_mut(6).enumerate() {
+            row[4..].fill(token as f32);
+        }
+        // One head looks at the token before, the other at the one after, if there is one.
+        let mut added = vec![0.0; 2 * (2 * most - 1)];
+        added[most] = 99.0;
+        added[2 * most - 1 + most - 2] = 99.0;
+        let mut out = vec![f32::NAN; tokens * 2];
+        let distances = Distances {
+            added: &added,
+            most,
+        };
+        relative_attention(&qkv, &[2, 3], 2, distances, &mut out);
+        let expected = [0.5, 1.0, 0.0, 0.5, 3.0, 3.0, 2.0, 4.0, 3.0, 3.0];
+        for (found, wanted) in out.iter().zip(expected) {
+            assert!((found - wanted).abs() < 1e-6, "{out:?}");
+        }
     }
 
     proptest! {

@@ -33,7 +33,7 @@ pub fn rms_norm_rows(x: &mut [f32], gamma: &[f32], eps: f32) {
 
 /// `Σ a·b` in 16 lanes.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0f32; LANES];
     let whole = a.len() / LANES * LANES;
     for (a, b) in a[..whole].chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
@@ -210,7 +210,7 @@ fn score(query: &[f32], keys: &[f32], line: usize, scale: f32, scores: &mut [f32
 
 /// `out = Σ weights[t] · values[t]`, from the first token to the last.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-fn weigh(weights: &[f32], values: &[f32], line: usize, out: &mut [f32]) {
+pub(super) fn weigh(weights: &[f32], values: &[f32], line: usize, out: &mut [f32]) {
     const WIDE: usize = 4 * LANES;
     let mut at = 0;
     while at + WIDE <= out.len() {

@@ -147,7 +147,7 @@ fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
 }
 
 #[inline(always)]
-fn layer_norm_row(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
+pub(super) fn layer_norm_row(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
     let width = x.len() as f32;
     let mean = sum(x, |v| v) / width;
     let variance = sum(x, |v| (v - mean) * (v - mean)) / width;

@@ -13,8 +13,9 @@ mod float;
 mod int8;
 pub mod peak;
 mod product;
+mod seq2seq;
 
-pub use attention::attention;
+pub use attention::{Distances, attention, relative_attention};
 pub use decoder::{
     Angles, Gate, Heads, Pairs, Past, angles, causal_attention, gated, rms_norm, rms_norm_rows,
     rotate,
@@ -22,3 +23,4 @@ pub use decoder::{
 pub use float::{add_layer_norm, dense, embed, exp, gelu, sigmoid, softmax};
 pub use int8::{Int8Linear, Isa};
 pub use product::{Bf16, Blocks, Weights, product};
+pub use seq2seq::{Activation, Seen, activate, decoder_attention, layer_norm};

@@ -263,6 +263,9 @@ impl<'a> File<'a> {
             | Architecture::Gemma3
             | Architecture::Phi3
             | Architecture::Smollm3 => self.fail("it is of a decoder, not an encoder".to_owned()),
+            Architecture::T5 | Architecture::Bart | Architecture::Pegasus => {
+                self.fail("it is of a summariser, not an encoder".to_owned())
+            }
         }
     }
 

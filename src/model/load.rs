@@ -25,6 +25,13 @@ impl Model {
         let place: Place = place.into();
         let manifest = &files.manifest;
         let architecture = manifest.architecture;
+        if manifest.task == Task::SummarySeq2seq {
+            return Err(Error::Model(format!(
+                "`{}` is a summariser ({}): it writes, but says nothing of where a text stands on a claim. Name a model of stance",
+                manifest.name,
+                architecture.name()
+            )));
+        }
         let place = match engine {
             Engine::Native if padded::computes(architecture) => place,
             Engine::Native => place.on_cpu(&format!("`{}`", architecture.name()))?,
@@ -116,7 +123,12 @@ fn over_encoder(
                 encoder: encoder(&weights, &config, manifest, engine, card)?,
             }
         }
-        Task::StanceDecoder => return fail("a decoder is no encoder".to_owned()),
+        Task::StanceDecoder | Task::SummarySeq2seq => {
+            return fail(format!(
+                "a model of the task {} is no encoder",
+                manifest.task.name()
+            ));
+        }
     };
     weights.finish(idle(manifest.task))?;
     Ok((network, tokenizer))
@@ -203,7 +215,7 @@ fn encoder(
 fn idle(task: Task) -> &'static [&'static str] {
     match task {
         Task::Stance => &["pooler.", "position_ids"],
-        Task::StanceClassifier | Task::Nli | Task::StanceDecoder => &[
+        _ => &[
             "pooler.",
             "position_ids",
             "lm_head.",

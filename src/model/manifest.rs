@@ -7,6 +7,7 @@ mod terms;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 pub use self::terms::{Architecture, Label, Task};
 
@@ -48,7 +49,8 @@ pub struct Manifest {
     /// SHA-256 of the configuration, in hexadecimal.
     #[serde(default)]
     pub config_sha256: String,
-    /// Further files, each with its SHA-256: of a decoder its chat template and the shards of its weights.
+    /// Further files, each with its SHA-256: of a decoder its chat template and the shards of its weights; of a summariser
+    /// `generation_config.json`, and shards.
     #[serde(default)]
     pub more: BTreeMap<String, String>,
     /// Meaning of the logits, in order.
@@ -61,6 +63,9 @@ pub struct Manifest {
     pub prompt: Option<Prompt>,
     /// Among the further files, weights of a low-rank adapter of a decoder (PEFT's, with its `adapter_config.json`).
     pub adapter: Option<String>,
+    /// How a summariser writes, in the words of `generation_config.json`, where its files say otherwise; and the `prefix` of its texts.
+    #[serde(default)]
+    pub generation: BTreeMap<String, Value>,
     /// A Python package that ships files of the model.
     pub package: Option<Package>,
 }
@@ -159,6 +164,7 @@ impl Manifest {
                 match self.task {
                     Task::Nli =>
                         "entailment, neutral and contradiction, or entailment and not-entailment",
+                    Task::SummarySeq2seq => "none",
                     _ => "supports, refutes, discusses and unrelated",
                 },
                 found.join(", ")
@@ -170,17 +176,28 @@ impl Manifest {
                 self.architecture.name()
             ));
         }
-        if self.is_decoder() != (self.task == Task::StanceDecoder) {
+        let fits = match self.task {
+            Task::StanceDecoder => self.is_decoder(),
+            Task::SummarySeq2seq => Architecture::SUMMARISERS.contains(&self.architecture),
+            Task::Stance | Task::StanceClassifier | Task::Nli => {
+                Architecture::ENCODERS.contains(&self.architecture)
+            }
+        };
+        if !fits {
             return fail(format!(
-                "the architecture {} is not of the task {}: decoders ({}) are of stance-decoder, encoders of the others",
+                "the architecture {} is not of the task {}: decoders ({}) are of stance-decoder, summarisers ({}) of summary-seq2seq, encoders of the others",
                 self.architecture.name(),
                 self.task.name(),
-                Architecture::DECODERS.map(Architecture::name).join(", ")
+                Architecture::DECODERS.map(Architecture::name).join(", "),
+                Architecture::SUMMARISERS.map(Architecture::name).join(", ")
             ));
         }
         self.check_prompt()?;
         if self.adapter.is_some() && !self.is_decoder() {
             return fail("only a decoder has an adapter".to_owned());
+        }
+        if !self.generation.is_empty() && self.task != Task::SummarySeq2seq {
+            return fail("generation: only a summariser writes".to_owned());
         }
         // Beyond these no logit is left that is a number and not 0.
         if !(0.01..=100.0).contains(&self.temperature) {

@@ -5,6 +5,7 @@
 
 pub mod decoder;
 pub mod manifest;
+pub mod seq2seq;
 pub mod store;
 
 mod alone;

@@ -88,7 +88,33 @@ impl Tokenizer {
         words: usize,
         around: impl FnOnce(&Marked) -> Result<Pair>,
     ) -> Result<Self> {
-        let whole = parse(json, words)?;
+        Self::plain(Marked(parse(json, words)?), around).map(|(tokenizer, _)| tokenizer)
+    }
+
+    /// Reads a `tokenizer.json` for a summariser of `words` words: that of texts, and the one that writes them, which knows the control
+    /// tokens around a text.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is damaged or has more words.
+    pub(super) fn of_summariser(json: &[u8], words: usize) -> Result<(Self, Marked)> {
+        let around = |marked: &Marked| {
+            let (open, close) = marked.around()?;
+            Ok(Pair {
+                open,
+                between: Vec::new(),
+                close,
+                two_kinds: false,
+            })
+        };
+        Self::plain(Marked(parse(json, words)?), around)
+    }
+
+    /// The tokenizer of texts, without control tokens, beside the one that knows them.
+    fn plain(
+        marked: Marked,
+        around: impl FnOnce(&Marked) -> Result<Pair>,
+    ) -> Result<(Self, Marked)> {
+        let whole = &marked.0;
         // Tokens that were added to the words are orders to a decoder, whether they are called special or not: without them there are none.
         // Gemma's runs of spaces and of line breaks are the words that they look like.
         let mut inner = tokenizers::Tokenizer::new(whole.get_model().clone());
@@ -109,14 +135,14 @@ impl Tokenizer {
                 .map(|(id, _)| *id)
                 .filter(|id| Some(*id) != unknown)
                 .collect(),
-            pair: around(&Marked(whole))?,
+            pair: around(&marked)?,
             unknown,
             spaced: false,
         };
         // Some put a space before every text by themselves.
         let [two, b, a] = ["b a", "b", "a"].map(|text| tokenizer.encode(text));
         tokenizer.spaced = two? != [b?, a?].concat();
-        Ok(tokenizer)
+        Ok((tokenizer, marked))
     }
 
     /// Words that it has; the fake one has none.
@@ -186,6 +212,27 @@ impl Marked {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = guarded(|| self.0.encode_fast(text, false))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The text of token ids, without control tokens.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the tokenizer's own rules fail on them.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        guarded(|| self.0.decode(ids, true))
+    }
+
+    /// What the post-processor puts before a text, and after it.
+    fn around(&self) -> Result<(Vec<u32>, Vec<u32>)> {
+        let encoding = guarded(|| self.0.encode("a", true))?;
+        let marks = encoding.get_special_tokens_mask();
+        let ids = encoding.get_ids();
+        let first = marks.iter().position(|mark| *mark == 0);
+        let last = marks.iter().rposition(|mark| *mark == 0);
+        match (first, last) {
+            (Some(first), Some(last)) => Ok((ids[..first].to_vec(), ids[last + 1..].to_vec())),
+            _ => Err(fail("it has no token for `a`".to_owned())),
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub use self::tensors::shards;
 
 pub use self::rewriter::Rewriter;
 
+pub(super) use self::tensors::{Linear, Matrix, Tensors};
+
 pub(super) use self::answers::Answers;
 
 use self::adapter::ADAPTER_CONFIG;
@@ -58,7 +60,7 @@ fn open(files: &Files) -> Result<(Llama, Vec<u8>, Template)> {
             Some(own) => own?,
             None => Template::of_tokenizer_config(None, None)?,
         };
-        let shards = shard_files(files)?;
+        let shards = weights(files)?;
         let (config, name) = (&files.config, &manifest.config);
         let mut decoder = Llama::from_safetensors(config, name, manifest.architecture, &shards)?;
         adapt(&mut decoder, files)?;
@@ -117,8 +119,8 @@ pub(super) const TEMPLATE: &str = "chat_template.jinja";
 /// See [`TEMPLATE`].
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
-/// The files of safetensors.
-fn shard_files(files: &Files) -> Result<Vec<&[u8]>> {
+/// The weights' files of safetensors: one, or the shards that an index names.
+pub(super) fn weights(files: &Files) -> Result<Vec<&[u8]>> {
     if !files.manifest.weights.ends_with(".index.json") {
         return Ok(vec![&files.weights]);
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Architecture, FILE, Input, Label, Manifest, PLAIN, SHARDED, Task};
+use super::{Architecture, FILE, Input, Label, MOST_WINDOW, Manifest, PLAIN, SHARDED, Task};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
-use crate::model::decoder;
+use crate::model::{decoder, seq2seq};
 use crate::stance::Stance;
 
 /// Tokens of a window, if the encoder can take them: what most classifiers are trained with.
@@ -26,13 +26,23 @@ impl Manifest {
     /// [`Error::Model`] that says what is in doubt, and what to do.
     pub fn plain(name: &str, config: &[u8], sums: &BTreeMap<String, String>) -> Result<Self> {
         let [config_name, tokenizer, weights] = PLAIN;
+        let files = match sums.contains_key(weights) {
+            true => [config_name, tokenizer, weights],
+            false => [config_name, tokenizer, SHARDED],
+        };
         if let Some(architecture) = decoder::architecture(config) {
             let context = decoder::context(config, config_name, architecture)?;
-            let files = match sums.contains_key(weights) {
-                true => [config_name, tokenizer, weights],
-                false => [config_name, tokenizer, SHARDED],
-            };
             return Self::plain_decoder(name, architecture, context, files, sums);
+        }
+        if let Some(architecture) = seq2seq::architecture(config) {
+            let window = seq2seq::window(config, config_name, architecture)?.min(MOST_WINDOW);
+            let manifest = Self {
+                task: Task::SummarySeq2seq,
+                labels: Vec::new(),
+                ..Self::bare(name, architecture, window, files, sums)
+            };
+            manifest.check()?;
+            return Ok(manifest);
         }
         let architecture = Config::architecture(config, config_name)?;
         Config::expect_classifier(config, config_name)?;
@@ -125,6 +135,7 @@ impl Manifest {
             },
             prompt: None,
             adapter: None,
+            generation: BTreeMap::new(),
             package: None,
         }
     }

@@ -16,6 +16,8 @@ pub enum Task {
     Nli,
     /// Text and claim in; how likely each of four answers is out, by a decoder.
     StanceDecoder,
+    /// Text in; a shorter one out, by an encoder and a decoder.
+    SummarySeq2seq,
 }
 
 /// Shapes of network that can be loaded, by the names that Hugging Face's `model_type` gives them.
@@ -48,6 +50,12 @@ pub enum Architecture {
     Phi3,
     /// Bakouch et al. 2025, "SmolLM3: smol, multilingual, long-context reasoner".
     Smollm3,
+    /// Raffel et al. 2019, arXiv 1910.10683, to FLAN-T5: an encoder and a decoder, as have those that follow.
+    T5,
+    /// Lewis et al. 2019, arXiv 1910.13461, and DistilBART.
+    Bart,
+    /// Zhang et al. 2019, arXiv 1912.08777.
+    Pegasus,
 }
 
 impl Architecture {
@@ -60,6 +68,8 @@ impl Architecture {
         Self::DebertaV2,
         Self::Modernbert,
     ];
+    /// Those of summarisers.
+    pub const SUMMARISERS: [Self; 3] = [Self::T5, Self::Bart, Self::Pegasus];
 
     /// Those of decoders.
     pub const DECODERS: [Self; 7] = [
@@ -88,6 +98,9 @@ impl Architecture {
             Self::Gemma3 => "gemma3",
             Self::Phi3 => "phi3",
             Self::Smollm3 => "smollm3",
+            Self::T5 => "t5",
+            Self::Bart => "bart",
+            Self::Pegasus => "pegasus",
         }
     }
 }
@@ -154,6 +167,7 @@ impl Task {
             Self::StanceClassifier => "stance-classifier",
             Self::Nli => "nli",
             Self::StanceDecoder => "stance-decoder",
+            Self::SummarySeq2seq => "summary-seq2seq",
         }
     }
 
@@ -177,6 +191,7 @@ impl Task {
                 are(&[Label::Entailment, Label::Neutral, Label::Contradiction])
                     || are(&[Label::Entailment, Label::NotEntailment])
             }
+            Self::SummarySeq2seq => labels.is_empty(),
         }
     }
 }

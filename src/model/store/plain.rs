@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::{Files, MANIFEST, read, sha256};
 use crate::error::{Error, Result};
 use crate::model::Manifest;
-use crate::model::decoder;
 use crate::model::manifest::{PLAIN, SHARDED};
+use crate::model::{decoder, seq2seq};
 
 /// The files, not yet believed.
 pub struct Plain {
@@ -104,10 +104,15 @@ pub fn lacking(config: &[u8], has: impl Fn(&str) -> bool) -> Option<String> {
     Some(what)
 }
 
-/// The file that stands for the weights: of a decoder perhaps the index of its shards.
+/// The file that stands for the weights: of a decoder or a summariser perhaps the index of its shards.
 fn weights_of(config: &[u8], has: impl Fn(&str) -> bool) -> &'static str {
     let [_, _, weights] = PLAIN;
-    match !has(weights) && has(SHARDED) && decoder::architecture(config).is_some() {
+    let in_shards = || {
+        decoder::architecture(config)
+            .or_else(|| seq2seq::architecture(config))
+            .is_some()
+    };
+    match !has(weights) && has(SHARDED) && in_shards() {
         true => SHARDED,
         false => weights,
     }
@@ -119,7 +124,10 @@ pub fn names(config: &[u8], has: impl Fn(&str) -> bool) -> Vec<String> {
     let named = [config_name, tokenizer, weights_of(config, &has)];
     let mut names = named.map(str::to_owned).to_vec();
     if decoder::architecture(config).is_some() {
-        names.extend(decoder_files(has));
+        names.extend(decoder_files(&has));
+    }
+    if seq2seq::architecture(config).is_some() && has(seq2seq::GENERATION) {
+        names.push(seq2seq::GENERATION.to_owned());
     }
     names
 }

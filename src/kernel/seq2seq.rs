@@ -1,0 +1,203 @@
+//! What an encoder-decoder model does between its products that neither an encoder nor a decoder alone does: attention of a decoder's
+//! tokens over keys that may be another text's, with what positions add to scores; activations of all kinds; layer norm by itself.
+//!
+//! As in a decoder, a token's sums run in an order that depends on its own text alone.
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::decoder::{Past, dot, weigh};
+use super::float::{exp, gelu, layer_norm_row, softmax};
+
+/// Numbers of a task.
+const PART: usize = 1 << 14;
+/// Rows of a task.
+const TASK_ROWS: usize = 16;
+
+/// What stands between the two products of a feed-forward part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// What is above 0.
+    Relu,
+    /// By the error function.
+    Gelu,
+    /// The approximation of GELU by the hyperbolic tangent.
+    GeluTanh,
+    /// `x · sigmoid(x)`.
+    Silu,
+}
+
+/// The activation of each number, in place.
+pub fn activate(x: &mut [f32], activation: Activation) {
+    x.par_chunks_mut(PART).for_each(|x| match activation {
+        Activation::Relu => relu(x),
+        Activation::Gelu => gelu(x),
+        Activation::GeluTanh => gelu_tanh(x),
+        Activation::Silu => silu(x),
+    });
+}
+
+fn relu(x: &mut [f32]) {
+    for x in x {
+        // Not `max`, which would make a number of NaN.
+        *x = if *x < 0.0 { 0.0 } else { *x };
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
+fn gelu_tanh(x: &mut [f32]) {
+    // 2 · √(2 / π): half of one plus a hyperbolic tangent is a sigmoid of twice as much.
+    const SLOPE: f32 = 1.595_769_1;
+    for x in x {
+        *x *= sigmoid(SLOPE * (*x + 0.044_715 * *x * *x * *x));
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
+fn silu(x: &mut [f32]) {
+    for x in x {
+        *x *= sigmoid(*x);
+    }
+}
+
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    let e = exp(-x.abs());
+    let above = if x < 0.0 { e } else { 1.0 };
+    above / (1.0 + e)
+}
+
+/// Layer normalisation of each row of `gamma.len()`, in place.
+pub fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
+    x.par_chunks_mut(TASK_ROWS * gamma.len())
+        .for_each(|rows| layer_norm_rows(rows, gamma, beta, eps));
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
+fn layer_norm_rows(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
+    for row in x.chunks_exact_mut(gamma.len()) {
+        layer_norm_row(row, gamma, beta, eps);
+    }
+}
+
+/// What a decoder's token sees.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// All keys: those of another text.
+    All,
+    /// Itself and what came before it in its own text.
+    Before,
+    /// The same, where `[heads][most]` is added to the scores: what stands last in a head's line to that of the token itself, what stands
+    /// before it to that of the token before, and so on.
+    Near(&'a [f32]),
+}
+
+/// `softmax(scale · q Kᵀ + B) V` of each token: `queries` are the rows of all texts, one after the other, `[rows][heads · width]`, and so is
+/// what comes out. A text's rows are the last of its tokens unless all is seen, which is then its keys.
+pub fn decoder_attention(
+    queries: &[f32],
+    texts: &[Past<'_>],
+    (heads, width): (usize, usize),
+    scale: f32,
+    seen: Seen<'_>,
+) -> Vec<f32> {
+    let line = heads * width;
+    // For each row its text, and how many tokens it sees.
+    let rows: Vec<(Past<'_>, usize)> = texts
+        .iter()
+        .flat_map(|text| {
+            let tokens = text.keys.len() / line;
+            (0..text.rows).map(move |row| match seen {
+                Seen::All => (*text, tokens),
+                Seen::Before | Seen::Near(_) => (*text, tokens - text.rows + row + 1),
+            })
+        })
+        .collect();
+    let mut out = vec![0f32; queries.len()];
+    out.par_chunks_mut(width)
+        .zip(queries.par_chunks(width))
+        .enumerate()
+        .for_each_init(Vec::new, |scores, (task, (out, query))| {
+            let (text, tokens) = rows[task / heads];
+            let head = task % heads;
+            scores.resize(tokens, 0.0);
+            score(query, &text.keys[head * width..], line, scale, scores);
+            if let Seen::Near(added) = seen {
+                let most = added.len() / heads;
+                let added = &added[(head + 1) * most - tokens..][..tokens];
+                for (score, added) in scores.iter_mut().zip(added) {
+                    *score += added;
+                }
+            }
+            softmax(scores);
+            weigh(scores, &text.values[head * width..], line, out);
+        });
+    out
+}
+
+/// `scores[t] = scale · query · keys[t]`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
+fn score(query: &[f32], keys: &[f32], line: usize, scale: f32, scores: &mut [f32]) {
+    for (score, key) in scores.iter_mut().zip(keys.chunks(line)) {
+        *score = dot(query, &key[..query.len()]) * scale;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(found: &[f32], wanted: &[f32]) {
+        assert_eq!(found.len(), wanted.len());
+        for (found, wanted) in found.iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-5, "{found} {wanted}");
+        }
+    }
+
+    #[test]
+    fn activations_are_what_tables_say_and_keep_what_is_no_number() {
+        for (activation, wanted) in [
+            (Activation::Relu, [0.0, 0.0, 1.0, 3.0]),
+            (
+                Activation::Gelu,
+                [-0.045_500_264, 0.0, 0.841_344_7, 2.995_950_3],
+            ),
+            (
+                Activation::GeluTanh,
+                [-0.045_402_3, 0.0, 0.841_192, 2.996_362_6],
+            ),
+            (
+                Activation::Silu,
+                [-0.238_405_85, 0.0, 0.731_058_6, 2.857_722_3],
+            ),
+        ] {
+            let mut x = [-2.0, 0.0, 1.0, 3.0];
+            activate(&mut x, activation);
+            near(&x, &wanted);
+            let mut odd = [f32::NAN, f32::INFINITY];
+            activate(&mut odd, activation);
+            assert!(odd.iter().all(|x| !x.is_finite()), "{activation:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_sees_all_or_what_came_before_by_how_near_it_is() {
+        // Keys that are all alike: what is added decides, and the values' mean without it.
+        let keys = [0.5; 3];
+        let values = [1.0, 2.0, 6.0];
+        let text = |rows| Past {
+            keys: &keys,
+            values: &values,
+            rows,
+        };
+        let attend = |rows: usize, seen| {
+            decoder_attention(&vec![1.0; rows], &[text(rows)], (1, 1), 0.7, seen)
+        };
+        near(&attend(2, Seen::All), &[3.0, 3.0]);
+        near(&attend(2, Seen::Before), &[1.5, 3.0]);
+        near(
+            &attend(3, Seen::Near(&[9.0, 9.0, 90.0, 0.0])),
+            &[1.0, 1.0, 2.0],
+        );
+    }
+}
