@@ -21,6 +21,7 @@ mod modernbert;
 mod ops;
 mod padded;
 mod reference;
+mod rewriter;
 mod tokenizer;
 mod weights;
 
@@ -28,9 +29,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-pub use self::decoder::Rewriter;
 pub use self::device::{Device, Dtype, Place};
 pub use self::manifest::Manifest;
+pub use self::rewriter::Rewriter;
 pub use self::store::Files;
 pub use self::tokenizer::Tokenizer;
 

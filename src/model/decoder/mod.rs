@@ -8,7 +8,6 @@ mod config;
 mod gguf;
 mod llama;
 mod prompt;
-mod rewriter;
 mod rotary;
 mod stack;
 mod tensors;
@@ -19,15 +18,13 @@ pub use self::config::architecture;
 pub use self::llama::{Cache, Llama};
 pub use self::tensors::shards;
 
-pub use self::rewriter::Rewriter;
-
 pub(super) use self::tensors::{Linear, Matrix, Tensors};
 
 pub(super) use self::answers::Answers;
 
 use self::adapter::ADAPTER_CONFIG;
 use self::gguf::Gguf;
-use self::prompt::Template;
+pub(super) use self::prompt::Template;
 use super::manifest::Architecture;
 use super::store::Files;
 use crate::error::{Error, Result};
@@ -53,7 +50,7 @@ pub(super) fn describe(file: &[u8]) -> Result<(Architecture, usize)> {
 ///
 /// # Errors
 /// [`Error::Model`] that names what is missing or does not fit, and what to do.
-fn open(files: &Files) -> Result<(Llama, Vec<u8>, Template)> {
+pub(super) fn open(files: &Files) -> Result<(Llama, Vec<u8>, Template)> {
     let manifest = &files.manifest;
     if !Gguf::is(&files.weights) {
         let template = match own_template(files) {
