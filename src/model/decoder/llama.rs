@@ -10,7 +10,7 @@ use super::gguf::Gguf;
 use super::tensors::{Linear, Matrix, Tensors};
 use crate::decode::{Decoder, Row};
 use crate::error::{Error, Result};
-use crate::kernel::{self, Past};
+use crate::kernel::{self, Memory, Past};
 use crate::model::manifest::Architecture;
 
 /// The decoder.
@@ -26,15 +26,8 @@ pub struct Llama {
 /// Keys and values of what a row has read.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    layers: Vec<Entries>,
+    layers: Vec<Memory>,
     length: usize,
-}
-
-/// Those of a layer, `[tokens][heads of keys · width of a head]`.
-#[derive(Debug, Clone, Default)]
-struct Entries {
-    keys: Vec<f32>,
-    values: Vec<f32>,
 }
 
 struct Layer {
@@ -172,7 +165,7 @@ impl Decoder for Llama {
 
     fn cache(&self) -> Cache {
         Cache {
-            layers: vec![Entries::default(); self.layers.len()],
+            layers: vec![Memory::new(self.config.heads); self.layers.len()],
             length: 0,
         }
     }
@@ -182,10 +175,8 @@ impl Decoder for Llama {
     }
 
     fn truncate(&self, cache: &mut Cache, length: usize) {
-        let line = self.config.heads.keys * self.config.heads.width;
         for layer in &mut cache.layers {
-            layer.keys.truncate(length * line);
-            layer.values.truncate(length * line);
+            layer.truncate(length);
         }
         cache.length = cache.length.min(length);
     }
@@ -294,9 +285,8 @@ impl Layer {
     ) -> Result<Vec<f32>> {
         let (heads, eps) = (config.heads, config.eps);
         let normed = kernel::rms_norm(&x, &self.attention_norm, eps);
-        let mut queries = self.query.forward(&normed)?;
-        let mut keys = self.key.forward(&normed)?;
-        let values = self.value.forward(&normed)?;
+        let [mut queries, mut keys, values] =
+            Linear::together([&self.query, &self.key, &self.value], &normed)?;
         if let Some((query_norm, key_norm)) = &self.head_norms {
             kernel::rms_norm_rows(&mut queries, query_norm, eps);
             kernel::rms_norm_rows(&mut keys, key_norm, eps);
@@ -306,29 +296,23 @@ impl Layer {
         let line = heads.keys * heads.width;
         let (mut keys, mut values) = (&keys[..], &values[..]);
         for row in rows.iter_mut() {
-            let entries = &mut row.cache.layers[i];
-            for (from, to) in [
-                (&mut keys, &mut entries.keys),
-                (&mut values, &mut entries.values),
-            ] {
-                let (own, rest) = from.split_at(row.ids.len() * line);
-                to.extend(own);
-                *from = rest;
-            }
+            let (own_keys, rest_keys) = keys.split_at(row.ids.len() * line);
+            let (own_values, rest_values) = values.split_at(row.ids.len() * line);
+            row.cache.layers[i].push(own_keys, own_values);
+            (keys, values) = (rest_keys, rest_values);
         }
         let texts: Vec<Past<'_>> = rows
             .iter()
             .map(|row| Past {
-                keys: &row.cache.layers[i].keys,
-                values: &row.cache.layers[i].values,
+                memory: &row.cache.layers[i],
                 rows: row.ids.len(),
             })
             .collect();
         let attended = kernel::causal_attention(&queries, &texts, heads);
         add(&mut x, &self.attention_out.forward(&attended)?);
         let normed = kernel::rms_norm(&x, &self.norm, eps);
-        let mut gate = self.gate.forward(&normed)?;
-        kernel::swiglu(&mut gate, &self.up.forward(&normed)?);
+        let [mut gate, up] = Linear::together([&self.gate, &self.up], &normed)?;
+        kernel::swiglu(&mut gate, &up);
         add(&mut x, &self.down.forward(&gate)?);
         Ok(x)
     }
