@@ -7,6 +7,8 @@
 mod quantise;
 mod tiles;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use self::quantise::{Line, Rows};
@@ -220,92 +222,118 @@ impl Packed {
     }
 }
 
-/// `y = x · Wᵀ` of rows `[inputs]` for each of several matrices that have as many inputs.
+/// `y = x · Wᵀ` of rows `[inputs]` for each of several matrices that have as many inputs: `[rows][outputs]`.
 pub fn block_products(x: &[f32], weights: &[&Packed]) -> Vec<Vec<f32>> {
-    let Some(first) = weights.first() else {
-        return Vec::new();
-    };
-    let inputs = first.inputs;
-    assert!(weights.iter().all(|weights| weights.inputs == inputs));
-    let rows = x.len() / inputs;
-    match rows < FEW_ROWS {
-        true => by_columns(&Rows::quantise(x, inputs), weights),
-        false => by_rows(x, inputs, weights),
-    }
-}
-
-/// Each task has all rows and some tiles, so that the weights are read once.
-fn by_columns(rows: &Rows, weights: &[&Packed]) -> Vec<Vec<f32>> {
-    let lines: Vec<Line<'_>> = (0..rows.count()).map(|row| rows.line(row)).collect();
-    let tiles: usize = weights.iter().map(|weights| weights.tiles()).sum();
-    let mut turned = vec![[0f32; OUTPUTS]; tiles * lines.len()];
-    let each = tiles.div_ceil(TASKS_A_THREAD * rayon::current_num_threads());
-    turned
-        .par_chunks_mut((each * lines.len()).max(1))
-        .enumerate()
-        .for_each(|(task, y)| {
-            for (tile, y) in y.chunks_exact_mut(lines.len()).enumerate() {
-                let mut tile = task * each + tile;
-                for weights in weights {
-                    match tile.checked_sub(weights.tiles()) {
-                        Some(beyond) => tile = beyond,
-                        None => {
-                            weights.multiply(&lines, tile, y);
-                            break;
-                        }
-                    }
-                }
-            }
-        });
-    let mut rest = &turned[..];
-    let each = weights.iter().map(|weights| {
-        let (own, others) = rest.split_at(weights.tiles() * lines.len());
-        rest = others;
-        let mut y = vec![0f32; lines.len() * weights.outputs];
-        for (row, y) in y.chunks_exact_mut(weights.outputs).enumerate() {
-            let own = own[row..].iter().step_by(lines.len());
-            for (y, tile) in y.chunks_mut(OUTPUTS).zip(own) {
-                y.copy_from_slice(&tile[..y.len()]);
-            }
-        }
-        y
-    });
-    each.collect()
-}
-
-/// Each task has some rows and all tiles, so that what it writes is in one piece.
-fn by_rows(x: &[f32], inputs: usize, weights: &[&Packed]) -> Vec<Vec<f32>> {
-    let rows = x.len() / inputs;
+    let rows = weights.first().map_or(0, |first| x.len() / first.inputs);
     let mut all: Vec<Vec<f32>> = weights
         .iter()
         .map(|weights| vec![0f32; rows * weights.outputs])
         .collect();
-    let mut parts: Vec<_> = all
-        .iter_mut()
-        .zip(weights)
-        .map(|(y, weights)| y.chunks_mut(TASK_ROWS * weights.outputs))
-        .collect();
-    let tasks: Vec<(&[f32], Vec<&mut [f32]>)> = x
-        .chunks(TASK_ROWS * inputs)
-        .map(|x| (x, parts.iter_mut().filter_map(Iterator::next).collect()))
-        .collect();
-    tasks.into_par_iter().for_each(|(x, all)| {
-        let rows = Rows::quantise(x, inputs);
+    let places = all.iter_mut().zip(weights);
+    let places = places.map(|(y, weights)| y.chunks_exact_mut(weights.outputs).collect());
+    block_products_into(x, weights, places.collect());
+    all
+}
+
+/// The same, where each row of each matrix has a place of its own.
+///
+/// # Panics
+/// When the sizes disagree.
+pub fn block_products_into(x: &[f32], weights: &[&Packed], places: Vec<Vec<&mut [f32]>>) {
+    let Some(inputs) = weights.first().map(|first| first.inputs) else {
+        return;
+    };
+    let rows = x.len() / inputs;
+    assert!(weights.len() == places.len());
+    for (weights, places) in weights.iter().zip(&places) {
+        assert!(weights.inputs == inputs && places.len() == rows);
+        assert!(places.iter().all(|place| place.len() == weights.outputs));
+    }
+    let tasks = match rows < FEW_ROWS {
+        true => by_columns(weights, places),
+        false => by_rows(weights, places),
+    };
+    let whole = match rows < FEW_ROWS {
+        true => Some(Rows::quantise(x, inputs)),
+        false => None,
+    };
+    tasks.into_par_iter().for_each(|(first_row, pieces)| {
+        let count = pieces.first().map_or(0, |piece| piece.places.len());
+        let own;
+        let rows = match &whole {
+            Some(whole) => whole,
+            None => {
+                own = Rows::quantise(&x[first_row * inputs..][..count * inputs], inputs);
+                &own
+            }
+        };
         let lines: Vec<Line<'_>> = (0..rows.count()).map(|row| rows.line(row)).collect();
-        let mut room = [[0f32; OUTPUTS]; TASK_ROWS];
-        let room = &mut room[..lines.len()];
-        for (weights, y) in weights.iter().zip(all) {
-            for tile in 0..weights.tiles() {
-                weights.multiply(&lines, tile, room);
-                let at = tile * OUTPUTS;
-                let width = OUTPUTS.min(weights.outputs - at);
-                for (y, tile) in y.chunks_exact_mut(weights.outputs).zip(&*room) {
-                    y[at..at + width].copy_from_slice(&tile[..width]);
+        let mut room = vec![[0f32; OUTPUTS]; lines.len()];
+        for mut piece in pieces {
+            for tile in piece.tiles.clone() {
+                piece.weights.multiply(&lines, tile, &mut room);
+                let at = (tile - piece.tiles.start) * OUTPUTS;
+                for (place, found) in piece.places.iter_mut().zip(&room) {
+                    let place = &mut place[at..];
+                    let width = OUTPUTS.min(place.len());
+                    place[..width].copy_from_slice(&found[..width]);
                 }
             }
         }
     });
-    all
+}
+
+/// Some tiles of a matrix, and where each row of a task has its results.
+struct Piece<'a> {
+    weights: &'a Packed,
+    tiles: Range<usize>,
+    places: Vec<&'a mut [f32]>,
+}
+
+/// What a task has to do, and its first row.
+type Task<'a> = (usize, Vec<Piece<'a>>);
+
+/// Each task has all rows and some tiles, so that the weights are read once.
+fn by_columns<'a>(weights: &[&'a Packed], places: Vec<Vec<&'a mut [f32]>>) -> Vec<Task<'a>> {
+    let tiles: usize = weights.iter().map(|weights| weights.tiles()).sum();
+    let each = tiles.div_ceil(TASKS_A_THREAD * rayon::current_num_threads());
+    let mut tasks = Vec::new();
+    for (weights, mut rest) in weights.iter().zip(places) {
+        for first in (0..weights.tiles()).step_by(each) {
+            let tiles = first..(first + each).min(weights.tiles());
+            let mut places = Vec::with_capacity(rest.len());
+            for rest in &mut rest {
+                let width = rest.len().min(tiles.len() * OUTPUTS);
+                let (own, after) = std::mem::take(rest).split_at_mut(width);
+                places.push(own);
+                *rest = after;
+            }
+            let piece = Piece {
+                weights,
+                tiles,
+                places,
+            };
+            tasks.push((0, vec![piece]));
+        }
+    }
+    tasks
+}
+
+/// Each task has some rows and all tiles, so that its rows become bytes in the processor's cache.
+fn by_rows<'a>(weights: &[&'a Packed], places: Vec<Vec<&'a mut [f32]>>) -> Vec<Task<'a>> {
+    let mut all: Vec<_> = places.into_iter().map(Vec::into_iter).collect();
+    let mut tasks = Vec::new();
+    let mut first = 0;
+    while all.iter().any(|rest| rest.len() > 0) {
+        let pieces = weights.iter().zip(&mut all).map(|(weights, rest)| Piece {
+            weights,
+            tiles: 0..weights.tiles(),
+            places: rest.take(TASK_ROWS).collect(),
+        });
+        tasks.push((first, pieces.collect()));
+        first += TASK_ROWS;
+    }
+    tasks
 }
 
 /// Puts a block of output number `output` of a tile among those of the others.

@@ -13,29 +13,28 @@ use super::decoder::Heads;
 use super::float::softmax;
 use super::product::LANES;
 
-/// Tokens of a block of keys, and values of a token that lie side by side.
+/// Tokens of a block, and values of a token that lie side by side.
 const BLOCK: usize = 4 * LANES;
 
 /// Keys and values of the tokens of one text.
 #[derive(Debug, Clone)]
 pub struct Memory {
+    heads: usize,
     width: usize,
     tokens: usize,
-    /// Of each head `[tokens / 64][width][64]`.
-    keys: Vec<Vec<f32>>,
-    /// Of each head, and of each 64 of its numbers (the last perhaps of fewer, in whole registers), `[tokens][64]`.
-    values: Vec<Vec<f32>>,
+    /// Of 64 tokens each; of each head the keys `[width][64]`, then the values: of each 64 of a head's numbers (the last perhaps of fewer, in
+    /// whole registers) `[64][64]`. Nothing moves when there are more.
+    blocks: Vec<Vec<f32>>,
 }
 
 impl Memory {
     /// Of a text of no tokens yet.
     pub fn new(heads: Heads) -> Self {
-        let parts = parts(heads.width).count();
         Self {
+            heads: heads.keys,
             width: heads.width,
             tokens: 0,
-            keys: vec![Vec::new(); heads.keys],
-            values: vec![Vec::new(); heads.keys * parts],
+            blocks: Vec::new(),
         }
     }
 
@@ -46,40 +45,45 @@ impl Memory {
 
     /// Adds tokens: `keys` and `values` are `[tokens][heads · width]`.
     pub fn push(&mut self, keys: &[f32], values: &[f32]) {
-        let (width, line) = (self.width, self.keys.len() * self.width);
-        let after = self.tokens + keys.len() / line;
-        for (head, places) in self.keys.iter_mut().enumerate() {
-            places.resize(after.div_ceil(BLOCK) * BLOCK * width, 0.0);
-            for (token, keys) in (self.tokens..).zip(keys.chunks_exact(line)) {
-                let block = &mut places[token / BLOCK * BLOCK * width..];
-                let lane = block.iter_mut().skip(token % BLOCK).step_by(BLOCK);
-                for (place, key) in lane.zip(&keys[head * width..][..width]) {
+        let (width, line) = (self.width, self.heads * self.width);
+        let size = self.size();
+        for (keys, values) in keys.chunks_exact(line).zip(values.chunks_exact(line)) {
+            let lane = self.tokens % BLOCK;
+            if self.tokens / BLOCK == self.blocks.len() {
+                self.blocks.push(vec![0.0; self.heads * size]);
+            }
+            let heads = keys.chunks_exact(width).zip(values.chunks_exact(width));
+            let places = self.blocks[self.tokens / BLOCK].chunks_exact_mut(size);
+            for (place, (keys, values)) in places.zip(heads) {
+                let (own_keys, mut rest) = place.split_at_mut(width * BLOCK);
+                for (place, key) in own_keys.iter_mut().skip(lane).step_by(BLOCK).zip(keys) {
                     *place = *key;
                 }
+                for part in parts(width) {
+                    let (own, after) = rest.split_at_mut(BLOCK * part.lanes);
+                    own[lane * part.lanes..][..part.length]
+                        .copy_from_slice(&values[part.from..][..part.length]);
+                    rest = after;
+                }
             }
+            self.tokens += 1;
         }
-        let parts =
-            (0..self.keys.len()).flat_map(|head| parts(width).map(move |part| (head, part)));
-        for ((head, part), places) in parts.zip(&mut self.values) {
-            places.reserve((after - self.tokens) * part.lanes);
-            for values in values.chunks_exact(line) {
-                places.extend(&values[head * width + part.from..][..part.length]);
-                places.resize(places.len() + part.lanes - part.length, 0.0);
-            }
-        }
-        self.tokens = after;
     }
 
     /// Forgets all but the first tokens.
     pub fn truncate(&mut self, tokens: usize) {
         self.tokens = self.tokens.min(tokens);
-        for keys in &mut self.keys {
-            keys.truncate(self.tokens.div_ceil(BLOCK) * BLOCK * self.width);
-        }
-        let parts: Vec<Part> = parts(self.width).collect();
-        for (values, part) in self.values.iter_mut().zip(parts.iter().cycle()) {
-            values.truncate(self.tokens * part.lanes);
-        }
+        self.blocks.truncate(self.tokens.div_ceil(BLOCK));
+    }
+
+    /// Numbers of a head in a block.
+    fn size(&self) -> usize {
+        BLOCK * (self.width + self.width.next_multiple_of(LANES))
+    }
+
+    /// A head's keys and values in a block.
+    fn head(&self, block: usize, head: usize) -> (&[f32], &[f32]) {
+        self.blocks[block][head * self.size()..][..self.size()].split_at(self.width * BLOCK)
     }
 }
 
@@ -226,7 +230,7 @@ fn attend(product: Product, task: Task<'_>, heads: Heads, scratch: &mut Scratch)
             let block = tokens.start / BLOCK;
             let size = (asked.len(), width);
             let asked_queries = Strided::new(&queries[asked.start * width..], size, (width, 1));
-            let keys = &memory.keys[head][block * BLOCK * width..][..BLOCK * width];
+            let (keys, _) = memory.head(block, head);
             let place = &mut scores[asked.start * length + (block - from) * BLOCK..];
             product(asked_queries, keys, BLOCK, place, length);
         }
@@ -234,22 +238,17 @@ fn attend(product: Product, task: Task<'_>, heads: Heads, scratch: &mut Scratch)
             let seen = seen(query / group);
             softmax(&mut scores[seen.start - from * BLOCK..seen.end - from * BLOCK]);
         }
-        let count = memory.values.len() / memory.keys.len();
-        for (part, values) in parts(width).zip(&memory.values[head * count..]) {
+        for part in parts(width) {
             let lanes = part.lanes;
             weighed.clear();
             weighed.resize(rows * group * lanes, 0.0);
             for (asked, tokens) in &pieces {
                 let weights = &scores[asked.start * length + tokens.start - from * BLOCK..];
                 let weights = Strided::new(weights, (asked.len(), length), (tokens.len(), 1));
+                let (_, values) = memory.head(tokens.start / BLOCK, head);
+                let values = &values[part.from * BLOCK + tokens.start % BLOCK * lanes..];
                 let place = &mut weighed[asked.start * lanes..];
-                product(
-                    weights,
-                    &values[tokens.start * lanes..],
-                    lanes,
-                    place,
-                    lanes,
-                );
+                product(weights, values, lanes, place, lanes);
             }
             for (query, weighed) in weighed.chunks_exact(lanes).enumerate() {
                 let place = query / group * line + at + query % group * width + part.from;

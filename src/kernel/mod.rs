@@ -17,7 +17,7 @@ pub mod peak;
 mod product;
 
 pub use attention::attention;
-pub use blocks::{Blocks, Packed, block_products};
+pub use blocks::{Blocks, Packed, block_products, block_products_into};
 pub use decoder::{Heads, Pairs, angles, rms_norm, rms_norm_rows, rotate, swiglu};
 pub use float::{add_layer_norm, dense, embed, exp, gelu, sigmoid, softmax};
 pub use int8::{Int8Linear, Isa};

@@ -7,6 +7,7 @@
 
 use super::config::Config;
 use super::gguf::Gguf;
+use super::passes::in_passes;
 use super::tensors::{Linear, Matrix, Tensors};
 use crate::decode::{Decoder, Row};
 use crate::error::{Error, Result};
@@ -182,14 +183,7 @@ impl Decoder for Llama {
     }
 
     fn forward(&self, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
-        let Config {
-            width,
-            eps,
-            context,
-            ..
-        } = self.config;
-        let mut positions = Vec::new();
-        let mut ids = Vec::new();
+        let context = self.config.context;
         for row in rows.iter() {
             let after = row.cache.length + row.ids.len();
             if after > context {
@@ -197,7 +191,20 @@ impl Decoder for Llama {
                     "a text of {after} tokens, but the model reads {context} at most"
                 )));
             }
-            positions.extend(row.cache.length..after);
+        }
+        // On a thread of the pool: from outside of it, each product would wait for one to be woken.
+        rayon::scope(|_| in_passes(rows, |rows| self.pass(rows)))
+    }
+}
+
+impl Llama {
+    /// All rows' tokens at once.
+    fn pass(&self, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
+        let Config { width, eps, .. } = self.config;
+        let mut positions = Vec::new();
+        let mut ids = Vec::new();
+        for row in rows.iter() {
+            positions.extend(row.cache.length..row.cache.length + row.ids.len());
             ids.extend(row.ids);
         }
         if ids.is_empty() {
@@ -220,16 +227,11 @@ impl Decoder for Llama {
             return Ok(vec![Vec::new(); rows.len()]);
         }
         let asked = kernel::rms_norm(&asked, &self.norm, eps);
-        let logits = self
-            .output
-            .as_ref()
-            .unwrap_or(&self.words)
-            .forward(&asked)?;
-        let mut rest = &logits[..];
-        let each = rows.iter().map(|row| {
-            let (logits, after) = rest.split_at(row.asked.min(row.ids.len()) * self.config.words);
-            rest = after;
-            logits.to_vec()
+        let output = self.output.as_ref().unwrap_or(&self.words);
+        let mut logits = output.rows_forward(&asked)?.into_iter();
+        let each = rows.iter().map(|row| match row.asked.min(row.ids.len()) {
+            1 => logits.next().unwrap_or_default(),
+            count => logits.by_ref().take(count).flatten().collect(),
         });
         Ok(each.collect())
     }

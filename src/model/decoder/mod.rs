@@ -5,6 +5,7 @@ mod answers;
 mod config;
 mod gguf;
 mod llama;
+mod passes;
 mod prompt;
 mod tensors;
 mod vocabulary;

@@ -194,6 +194,23 @@ impl Linear {
         Ok(all)
     }
 
+    /// As [`Linear::forward`], each row by itself.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
+    pub fn rows_forward(&self, x: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let Matrix::Blocks(packed) = &self.weight else {
+            let y = self.forward(x)?;
+            return Ok(y.chunks_exact(self.outputs).map(<[f32]>::to_vec).collect());
+        };
+        // They are many, so that a copy would take its time.
+        let mut rows = vec![vec![0f32; self.outputs]; x.len() / self.inputs];
+        let places = rows.iter_mut().map(|row| &mut row[..]).collect();
+        kernel::block_products_into(x, &[packed], vec![places]);
+        rows.iter_mut().for_each(|row| self.add_bias(row));
+        Ok(rows)
+    }
+
     fn add_bias(&self, y: &mut [f32]) {
         if let Some(bias) = &self.bias {
             for row in y.chunks_exact_mut(self.outputs) {
