@@ -199,13 +199,16 @@ fn nothing() -> Answer {
 
 /// The token of the largest logit; of equals the first.
 fn likeliest(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (i, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = i;
+    // In lanes, as a processor finds it fast; then where it was.
+    let mut tops = [f32::NEG_INFINITY; 16];
+    for logits in logits.chunks(tops.len()) {
+        for (top, logit) in tops.iter_mut().zip(logits) {
+            *top = if *logit > *top { *logit } else { *top };
         }
     }
-    best as u32
+    let top = tops.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let place = logits.iter().position(|logit| *logit == top);
+    place.unwrap_or(0) as u32
 }
 
 /// Whether an answer is at its end; one that goes round in circles keeps the first round.

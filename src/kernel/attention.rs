@@ -150,7 +150,8 @@ fn attend(
         }
         let keys = Strided::new(&window[width + at..], (tokens, line), (depth, 1));
         let scores = sized(&mut scratch.scores, tokens * lanes);
-        product(keys, queries, lanes, scores);
+        scores.fill(0.0);
+        product(keys, queries, lanes, scores, lanes);
         if let Some(Distances { added, most }) = distances {
             let added = &added[head * (2 * most - 1)..];
             for (key, scores) in scores.chunks_exact_mut(lanes).enumerate() {
@@ -164,7 +165,8 @@ fn attend(
         let weights = Strided::new(scores, (rows, 1), (tokens, lanes));
         for (from, length, lanes) in parts.clone() {
             let weighed = sized(&mut scratch.weighed, rows * lanes);
-            product(weights, &values[from * tokens..], lanes, weighed);
+            weighed.fill(0.0);
+            product(weights, &values[from * tokens..], lanes, weighed, lanes);
             for ((out, weighed), sum) in out.iter_mut().zip(weighed.chunks_exact(lanes)).zip(&sums)
             {
                 let scale = 1.0 / sum;
@@ -214,7 +216,7 @@ fn exp_down(scores: &mut [f32], blocks: usize, sums: &mut [f32; ROWS]) {
 
 /// A matrix that lies in a larger one.
 #[derive(Clone, Copy)]
-struct Strided<'a> {
+pub(super) struct Strided<'a> {
     values: &'a [f32],
     rows: usize,
     row: usize,
@@ -224,7 +226,7 @@ struct Strided<'a> {
 
 impl<'a> Strided<'a> {
     /// Its rows and columns, each with the distance from one to the next. Every element is inside `values`.
-    fn new(
+    pub(super) fn new(
         values: &'a [f32],
         (rows, row): (usize, usize),
         (columns, column): (usize, usize),
@@ -241,11 +243,12 @@ impl<'a> Strided<'a> {
     }
 }
 
-/// `c = a · b`, where `b` is `[a.columns][lanes]` and `c` `[a.rows][lanes]`; `lanes` is 16, 32, 48 or 64. Each element is one sum, from the
-/// first column to the last, by fused multiply-add: rounded once a step, on a processor that lacks it too.
-type Product = fn(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]);
+/// `c += a · b`, where `b` is `[a.columns][lanes]`, and `c` has `a.rows` rows of `lanes`, each `line` after the one before; `lanes` is 16, 32,
+/// 48 or 64. Each element is one sum, from the first column to the last, by fused multiply-add: rounded once a step, on a processor that
+/// lacks it too.
+pub(super) type Product = fn(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32], line: usize);
 
-fn best_product() -> Product {
+pub(super) fn best_product() -> Product {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
@@ -258,9 +261,8 @@ fn best_product() -> Product {
     product_portable
 }
 
-fn product_portable(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]) {
-    for (i, c) in c.chunks_exact_mut(lanes).enumerate().take(a.rows) {
-        c.fill(0.0);
+fn product_portable(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32], line: usize) {
+    for (i, c) in c.chunks_mut(line).enumerate().take(a.rows) {
         for (k, b) in b.chunks_exact(lanes).enumerate().take(a.columns) {
             let a = a.values[i * a.row + k * a.column];
             for (c, b) in c.iter_mut().zip(b) {
@@ -278,35 +280,41 @@ mod x86 {
 
     use super::*;
 
-    fn check(a: Strided<'_>, b: &[f32], lanes: usize, c: &[f32]) {
+    fn check(a: Strided<'_>, b: &[f32], lanes: usize, c: &[f32], line: usize) {
         assert!(lanes.is_multiple_of(LANES) && (LANES..=ROWS).contains(&lanes));
-        assert!(b.len() >= a.columns * lanes && c.len() >= a.rows * lanes);
+        assert!(b.len() >= a.columns * lanes && c.len() >= (a.rows - 1) * line + lanes);
     }
 
-    pub(super) fn product_avx512(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]) {
-        check(a, b, lanes, c);
+    pub(super) fn product_avx512(
+        a: Strided<'_>,
+        b: &[f32],
+        lanes: usize,
+        c: &mut [f32],
+        line: usize,
+    ) {
+        check(a, b, lanes, c, line);
         // SAFETY: the feature was detected, and the sizes are checked.
         unsafe {
             match lanes / LANES {
-                1 => rows_avx512::<1>(a, b, c),
-                2 => rows_avx512::<2>(a, b, c),
-                3 => rows_avx512::<3>(a, b, c),
-                _ => rows_avx512::<4>(a, b, c),
+                1 => rows_avx512::<1>(a, b, c, line),
+                2 => rows_avx512::<2>(a, b, c, line),
+                3 => rows_avx512::<3>(a, b, c, line),
+                _ => rows_avx512::<4>(a, b, c, line),
             }
         }
     }
 
     #[target_feature(enable = "avx512f")]
-    unsafe fn rows_avx512<const N: usize>(a: Strided<'_>, b: &[f32], c: &mut [f32]) {
+    unsafe fn rows_avx512<const N: usize>(a: Strided<'_>, b: &[f32], c: &mut [f32], line: usize) {
         let mut row = 0;
         while row + TILE <= a.rows {
             // SAFETY: as the caller's, for rows that are there.
-            unsafe { tile_avx512::<TILE, N>(a, row, b, c) };
+            unsafe { tile_avx512::<TILE, N>(a, row, b, c, line) };
             row += TILE;
         }
         while row < a.rows {
             // SAFETY: as above.
-            unsafe { tile_avx512::<1, N>(a, row, b, c) };
+            unsafe { tile_avx512::<1, N>(a, row, b, c, line) };
             row += 1;
         }
     }
@@ -319,6 +327,7 @@ mod x86 {
         row: usize,
         b: &[f32],
         c: &mut [f32],
+        line: usize,
     ) {
         // Indexed, not iterated: so the compiler keeps them in registers.
         let mut sums = [[_mm512_setzero_ps(); N]; M];
@@ -326,6 +335,12 @@ mod x86 {
         // `16 N` lanes.
         unsafe {
             let (a_start, mut b) = (a.values.as_ptr().add(row * a.row), b.as_ptr());
+            let c = c.as_mut_ptr().add(row * line);
+            for m in 0..M {
+                for n in 0..N {
+                    sums[m][n] = _mm512_loadu_ps(c.add(m * line + n * LANES));
+                }
+            }
             for k in 0..a.columns {
                 let mut right = [_mm512_setzero_ps(); N];
                 for n in 0..N {
@@ -339,27 +354,32 @@ mod x86 {
                     }
                 }
             }
-            let c = c.as_mut_ptr().add(row * N * LANES);
             for m in 0..M {
                 for n in 0..N {
-                    _mm512_storeu_ps(c.add((m * N + n) * LANES), sums[m][n]);
+                    _mm512_storeu_ps(c.add(m * line + n * LANES), sums[m][n]);
                 }
             }
         }
     }
 
-    pub(super) fn product_avx2(a: Strided<'_>, b: &[f32], lanes: usize, c: &mut [f32]) {
-        check(a, b, lanes, c);
+    pub(super) fn product_avx2(
+        a: Strided<'_>,
+        b: &[f32],
+        lanes: usize,
+        c: &mut [f32],
+        line: usize,
+    ) {
+        check(a, b, lanes, c, line);
         for column in (0..lanes).step_by(LANES) {
             let mut row = 0;
             while row + TILE <= a.rows {
                 // SAFETY: the features were detected, and the sizes are checked.
-                unsafe { tile_avx2::<TILE>(a, row, &b[column..], lanes, &mut c[column..]) };
+                unsafe { tile_avx2::<TILE>(a, row, &b[column..], lanes, &mut c[column..], line) };
                 row += TILE;
             }
             while row < a.rows {
                 // SAFETY: as above.
-                unsafe { tile_avx2::<1>(a, row, &b[column..], lanes, &mut c[column..]) };
+                unsafe { tile_avx2::<1>(a, row, &b[column..], lanes, &mut c[column..], line) };
                 row += 1;
             }
         }
@@ -373,12 +393,17 @@ mod x86 {
         b: &[f32],
         lanes: usize,
         c: &mut [f32],
+        line: usize,
     ) {
         let mut sums = [[_mm256_setzero_ps(); 2]; M];
         // SAFETY: rows `row..row + M` and all columns of `a` are inside its values; 16 lanes from the start of `b` and `c` are inside each
         // of their rows.
         unsafe {
             let a_start = a.values.as_ptr().add(row * a.row);
+            for m in 0..M {
+                let c = c.as_ptr().add((row + m) * line);
+                sums[m] = [_mm256_loadu_ps(c), _mm256_loadu_ps(c.add(LANES / 2))];
+            }
             for k in 0..a.columns {
                 let right = b.as_ptr().add(k * lanes);
                 let right = [
@@ -393,7 +418,7 @@ mod x86 {
                 }
             }
             for m in 0..M {
-                let c = c.as_mut_ptr().add((row + m) * lanes);
+                let c = c.as_mut_ptr().add((row + m) * line);
                 _mm256_storeu_ps(c, sums[m][0]);
                 _mm256_storeu_ps(c.add(LANES / 2), sums[m][1]);
             }
@@ -510,7 +535,7 @@ mod tests {
         }
 
         #[test]
-        fn every_path_gives_the_same_bytes(rows in 1usize..70, columns in 1usize..40, blocks in 1usize..=4, seed in any::<u32>()) {
+        fn every_path_gives_the_same_bytes(rows in 1usize..70, columns in 1usize..40, blocks in 1usize..=4, beyond in 0usize..3, seed in any::<u32>()) {
             let lanes = blocks * LANES;
             let left = numbers(rows * (columns + 3), seed);
             let mut paths: Vec<Product> = vec![product_portable];
@@ -527,8 +552,9 @@ mod tests {
                 let a = Strided::new(&left, a_rows, a_columns);
                 let b = numbers(a.columns * lanes, !seed);
                 let products: Vec<Vec<f32>> = paths.iter().map(|product| {
-                    let mut c = vec![f32::NAN; a.rows * lanes];
-                    product(a, &b, lanes, &mut c);
+                    let line = lanes + beyond;
+                    let mut c = numbers(a.rows * line, seed ^ 7);
+                    product(a, &b, lanes, &mut c, line);
                     c
                 }).collect();
                 for product in &products {

@@ -1,4 +1,4 @@
-//! What a decoder does between its products, over packed rows: RMS norm, rotary positions, gates, and attention over a cache.
+//! What a decoder does between its products and attention, over packed rows: RMS norm, rotary positions, gates.
 //!
 //! Each row's sums run in an order that depends on that row's place in its own text alone, so a token's state is the same bits
 //! whether its text came as one prompt, in parts, token by token, or among others.
@@ -6,7 +6,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::float::{exp, softmax};
+use super::float::exp;
 use super::product::{LANES, fold};
 
 /// Rows of a task.
@@ -149,132 +149,9 @@ pub struct Heads {
     pub scale: f32,
 }
 
-/// What the last `rows` tokens of one text attend to: the keys and values of all its tokens, their own too, `[tokens][heads.keys · width]`.
-#[derive(Debug, Clone, Copy)]
-pub struct Past<'a> {
-    /// Keys.
-    pub keys: &'a [f32],
-    /// Values.
-    pub values: &'a [f32],
-    /// Tokens at the end whose queries are asked.
-    pub rows: usize,
-}
-
-/// `softmax(scale · q Kᵀ) V` of each token over itself and those before it in its own text, `window` tokens in all, if that is some:
-/// `queries` are the rows of all texts, one after the other, `[rows][heads.queries · width]`, and so is what comes out.
-pub fn causal_attention(
-    queries: &[f32],
-    texts: &[Past<'_>],
-    heads: Heads,
-    window: Option<usize>,
-) -> Vec<f32> {
-    let group = heads.queries / heads.keys * heads.width;
-    let line = heads.keys * heads.width;
-    // For each row its text, and how many tokens there are up to it.
-    let rows: Vec<(Past<'_>, usize)> = texts
-        .iter()
-        .flat_map(|text| {
-            let tokens = text.keys.len() / line;
-            (tokens - text.rows..tokens).map(move |at| (*text, at + 1))
-        })
-        .collect();
-    let mut out = vec![0f32; queries.len()];
-    out.par_chunks_mut(group)
-        .zip(queries.par_chunks(group))
-        .enumerate()
-        .for_each_init(Vec::new, |scores, (task, (out, queries))| {
-            let (text, tokens) = rows[task / heads.keys];
-            let first = window.map_or(0, |window| tokens.saturating_sub(window));
-            let from = first * line + task % heads.keys * heads.width;
-            let scale = heads.scale;
-            let heads = out
-                .chunks_exact_mut(heads.width)
-                .zip(queries.chunks_exact(heads.width));
-            scores.resize(tokens - first, 0.0);
-            for (out, query) in heads {
-                score(query, &text.keys[from..], line, scale, scores);
-                softmax(scores);
-                weigh(scores, &text.values[from..], line, out);
-            }
-        });
-    out
-}
-
-/// `scores[t] = query · keys[t] · scale`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-fn score(query: &[f32], keys: &[f32], line: usize, scale: f32, scores: &mut [f32]) {
-    for (score, key) in scores.iter_mut().zip(keys.chunks(line)) {
-        *score = dot(query, &key[..query.len()]) * scale;
-    }
-}
-
-/// `out = Σ weights[t] · values[t]`, from the first token to the last.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-pub(super) fn weigh(weights: &[f32], values: &[f32], line: usize, out: &mut [f32]) {
-    const WIDE: usize = 4 * LANES;
-    let mut at = 0;
-    while at + WIDE <= out.len() {
-        let mut sums = [0f32; WIDE];
-        for (weight, values) in weights.iter().zip(values.chunks(line)) {
-            for (sum, v) in sums.iter_mut().zip(&values[at..][..WIDE]) {
-                *sum += weight * v;
-            }
-        }
-        out[at..][..WIDE].copy_from_slice(&sums);
-        at += WIDE;
-    }
-    let rest = &mut out[at..];
-    rest.fill(0.0);
-    for (weight, values) in weights.iter().zip(values.chunks(line)) {
-        for (sum, v) in rest.iter_mut().zip(&values[at..]) {
-            *sum += weight * v;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn attention_weighs_what_came_before_and_no_more_than_the_window() {
-        let heads = Heads {
-            queries: 2,
-            keys: 1,
-            width: 2,
-            scale: 1.0,
-        };
-        // Keys that are all alike: the values' mean.
-        let keys = [0.5; 6];
-        let values = [1.0, 10.0, 2.0, 20.0, 6.0, 60.0];
-        let text = |tokens: usize, rows| Past {
-            keys: &keys[..tokens * 2],
-            values: &values[..tokens * 2],
-            rows,
-        };
-        let near = |found: &[f32], wanted: &[f32]| {
-            assert_eq!(found.len(), wanted.len());
-            for (found, wanted) in found.iter().zip(wanted) {
-                assert!((found - wanted).abs() < 1e-5, "{found} {wanted}");
-            }
-        };
-        let out = causal_attention(&[1.0; 16], &[text(3, 3), text(2, 1)], heads, None);
-        let expected = [1.0, 10.0, 1.5, 15.0, 3.0, 30.0, 1.5, 15.0];
-        let twice: Vec<f32> = expected.chunks(2).flat_map(|v| [v, v].concat()).collect();
-        near(&out, &twice);
-        let out = causal_attention(&[1.0; 4], &[text(3, 1)], heads, Some(2));
-        near(&out, &[4.0, 40.0, 4.0, 40.0]);
-        // A key that stands out, the more so the larger the scale.
-        let keys = [0.0, 0.0, 2.0, 0.0];
-        let text = Past {
-            keys: &keys,
-            values: &values[..4],
-            rows: 1,
-        };
-        let sharp = |scale| causal_attention(&[1.0; 4], &[text], Heads { scale, ..heads }, None)[0];
-        let share = |logit: f32| 1.0 + logit.exp() / (1.0 + logit.exp());
-        near(&[sharp(0.5), sharp(2.0)], &[share(1.0), share(4.0)]);
-    }
 
     #[test]
     fn a_turn_keeps_the_length_and_both_orders_turn_alike() {

@@ -35,7 +35,7 @@ const TASK_ROWS: usize = 24;
 pub enum Isa {
     /// Plain Rust.
     Portable,
-    /// AVX2: widened 16-bit products.
+    /// AVX2, with FMA and F16C: widened 16-bit products.
     Avx2,
     /// AVX-VNNI: 256-bit byte dot products.
     AvxVnni,
@@ -49,10 +49,13 @@ impl Isa {
         let mut found = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") {
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c");
+            if avx2 {
                 found.push(Self::Avx2);
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni") {
+            if avx2 && is_x86_feature_detected!("avxvnni") {
                 found.push(Self::AvxVnni);
             }
             if is_x86_feature_detected!("avx512f")

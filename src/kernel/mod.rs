@@ -2,25 +2,26 @@
 //!
 //! Two rules keep *alone = together*, byte for byte: a row's result never depends on which rows stand beside it or on the number
 //! of threads, and float sums run in a fixed order (integer products are exact). Float code is plain Rust that the compiler vectorises;
-//! only the two products, 8-bit and attention's, need intrinsics. Every processor computes the same bytes: a fused multiply-add rounds
+//! only three products, of the two kinds of few bits and attention's, need intrinsics. Every processor computes the same bytes: a fused multiply-add rounds
 //! once, in hardware or not (so `fma` stands beside `avx2` wherever a function is compiled for it: without it each would be a call).
 
 #![allow(unsafe_code)]
 
 mod attention;
+mod blocks;
 mod decoder;
 mod float;
 mod int8;
+mod memory;
 pub mod peak;
 mod product;
 mod seq2seq;
 
 pub use attention::{Distances, attention, relative_attention};
-pub use decoder::{
-    Angles, Gate, Heads, Pairs, Past, angles, causal_attention, gated, rms_norm, rms_norm_rows,
-    rotate,
-};
+pub use blocks::{Blocks, Packed, block_products, block_products_into};
+pub use decoder::{Angles, Gate, Heads, Pairs, angles, gated, rms_norm, rms_norm_rows, rotate};
 pub use float::{add_layer_norm, dense, embed, exp, gelu, sigmoid, softmax};
 pub use int8::{Int8Linear, Isa};
-pub use product::{Bf16, Blocks, Weights, product};
-pub use seq2seq::{Activation, Seen, activate, decoder_attention, layer_norm};
+pub use memory::{Memory, Past, causal_attention};
+pub use product::{Bf16, Weights, product};
+pub use seq2seq::{Activation, Context, Seen, activate, decoder_attention, layer_norm};

@@ -2,9 +2,8 @@
 //! text among others would differ in their last bits; here an element is one sum in 16 lanes, folded in a fixed order, whatever stands
 //! beside it.
 //!
-//! Weights stay as they are stored, in bfloat16 or in blocks of few bits, and are spread out a few rows at a time, into the processor's
-//! first cache, as they are multiplied: decoding is bound by the bytes that are read. A task is some columns of `y`, so that each weight
-//! is read once for many rows.
+//! Weights in bfloat16 stay as they are stored, and are spread out a few rows at a time, into the processor's first cache, as they are
+//! multiplied: decoding is bound by the bytes that are read. A task is some columns of `y`, so that each weight is read once for many rows.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -23,31 +22,6 @@ const TILE: (usize, usize) = (4, 2);
 #[repr(transparent)]
 pub struct Bf16(pub u16);
 
-/// Blocks of 32 weights, as GGUF files have them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blocks {
-    /// A scale in half precision, and 4 bits each, from -8 on.
-    Q4_0,
-    /// A scale and a least value in half precision, and 4 bits each.
-    Q4_1,
-    /// A scale in half precision, and 8 bits each.
-    Q8_0,
-}
-
-/// Weights of a block.
-const BLOCK: usize = 32;
-
-impl Blocks {
-    /// Bytes of a block.
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::Q4_0 => 18,
-            Self::Q4_1 => 20,
-            Self::Q8_0 => 34,
-        }
-    }
-}
-
 /// A matrix `[outputs][inputs]`.
 #[derive(Debug, Clone, Copy)]
 pub enum Weights<'a> {
@@ -55,8 +29,6 @@ pub enum Weights<'a> {
     Float(&'a [f32]),
     /// Floats of 16 bits.
     Bf16(&'a [Bf16]),
-    /// Blocks; no row ends within one.
-    Blocks(Blocks, &'a [u8]),
 }
 
 impl<'a> Weights<'a> {
@@ -76,14 +48,6 @@ impl<'a> Weights<'a> {
         match self {
             Self::Float(weights) => return &weights[at],
             Self::Bf16(weights) => spread_bf16(&weights[at], room),
-            Self::Blocks(kind, bytes) => {
-                let at = at.start / BLOCK * kind.bytes()..at.end / BLOCK * kind.bytes();
-                match kind {
-                    Blocks::Q4_0 => spread_q4_0(&bytes[at], room),
-                    Blocks::Q4_1 => spread_q4_1(&bytes[at], room),
-                    Blocks::Q8_0 => spread_q8_0(&bytes[at], room),
-                }
-            }
         }
         room
     }
@@ -93,7 +57,6 @@ impl<'a> Weights<'a> {
         match self {
             Self::Float(weights) => weights.len(),
             Self::Bf16(weights) => weights.len(),
-            Self::Blocks(kind, bytes) => bytes.len() / kind.bytes() * BLOCK,
         }
     }
 }
@@ -102,54 +65,6 @@ impl<'a> Weights<'a> {
 fn spread_bf16(weights: &[Bf16], out: &mut [f32]) {
     for (out, weight) in out.iter_mut().zip(weights) {
         *out = f32::from_bits(u32::from(weight.0) << 16);
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-fn spread_q4_0(bytes: &[u8], out: &mut [f32]) {
-    for (block, out) in bytes.chunks_exact(18).zip(out.chunks_exact_mut(BLOCK)) {
-        let scale = half(block, 0);
-        nibbles(&block[2..], out, |q| (f32::from(q) - 8.0) * scale);
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-fn spread_q4_1(bytes: &[u8], out: &mut [f32]) {
-    for (block, out) in bytes.chunks_exact(20).zip(out.chunks_exact_mut(BLOCK)) {
-        let (scale, least) = (half(block, 0), half(block, 2));
-        nibbles(&block[4..], out, |q| f32::from(q) * scale + least);
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-fn spread_q8_0(bytes: &[u8], out: &mut [f32]) {
-    for (block, out) in bytes.chunks_exact(34).zip(out.chunks_exact_mut(BLOCK)) {
-        let scale = half(block, 0);
-        for (out, q) in out.iter_mut().zip(&block[2..]) {
-            *out = f32::from(q.cast_signed()) * scale;
-        }
-    }
-}
-
-/// The lower four bits of all bytes, then the upper four.
-#[inline(always)]
-fn nibbles(bytes: &[u8], out: &mut [f32], value: impl Fn(u8) -> f32) {
-    let (low, high) = out.split_at_mut(BLOCK / 2);
-    for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
-        *low = value(byte & 15);
-        *high = value(byte >> 4);
-    }
-}
-
-/// The number in half precision at `at`, which is finite.
-#[inline(always)]
-fn half(block: &[u8], at: usize) -> f32 {
-    let bits = u16::from_le_bytes([block[at], block[at + 1]]);
-    // Its exponent counts from 15, not from 127.
-    let value = f32::from_bits(u32::from(bits & 0x7fff) << 13) * f32::from_bits(239 << 23);
-    match bits >> 15 {
-        0 => value,
-        _ => -value,
     }
 }
 
@@ -323,21 +238,7 @@ mod tests {
         let x = values(rows * inputs, 3);
         let w = values(outputs * inputs, 4);
         let halves: Vec<Bf16> = w.iter().map(|w| Bf16((w.to_bits() >> 16) as u16)).collect();
-        let blocks = |kind: Blocks| -> Vec<u8> {
-            let block = (0..kind.bytes()).map(|i| (i * 37 % 251) as u8 & 0xbf);
-            block
-                .cycle()
-                .take(outputs * inputs / BLOCK * kind.bytes())
-                .collect()
-        };
-        let kinds = [Blocks::Q4_0, Blocks::Q4_1, Blocks::Q8_0].map(|kind| (kind, blocks(kind)));
-        let blocks = kinds
-            .iter()
-            .map(|(kind, bytes)| Weights::Blocks(*kind, bytes));
-        for weight in [Weights::Float(&w), Weights::Bf16(&halves)]
-            .into_iter()
-            .chain(blocks)
-        {
+        for weight in [Weights::Float(&w), Weights::Bf16(&halves)] {
             let together = product(&x, weight, inputs);
             assert_eq!(together.len(), rows * outputs);
             for (x, together) in x.chunks(inputs).zip(together.chunks(outputs)) {
@@ -348,32 +249,5 @@ mod tests {
             assert!(spread.iter().all(|v| v.is_finite()));
             assert_eq!(product(&x, Weights::Float(&spread), inputs), together);
         }
-    }
-
-    #[test]
-    fn blocks_are_spread_out_as_they_were_packed() {
-        let one = [0x00, 0x3c];
-        let half = [0x00, 0xb8];
-        let smallest = [0x01, 0x00];
-        let spread = |kind, bytes: &[u8]| {
-            let mut room = Vec::new();
-            Weights::Blocks(kind, bytes)
-                .rows(0, 1, BLOCK, &mut room)
-                .to_vec()
-        };
-        let four: Vec<u8> = (0..16).map(|i| i | (15 - i) << 4).collect();
-        let found = spread(Blocks::Q4_0, &[&one[..], &four].concat());
-        assert_eq!(
-            (found[0], found[15], found[16], found[31]),
-            (-8.0, 7.0, 7.0, -8.0)
-        );
-        let found = spread(Blocks::Q4_1, &[&half[..], &one, &four].concat());
-        assert_eq!(
-            (found[0], found[2], found[16], found[31]),
-            (1.0, 0.0, -6.5, 1.0)
-        );
-        let eight: Vec<u8> = (0..32).map(|i: u8| i.wrapping_sub(16)).collect();
-        let found = spread(Blocks::Q8_0, &[&smallest[..], &eight].concat());
-        assert_eq!(found[0], -16.0 * 2f32.powi(-24));
     }
 }

@@ -6,8 +6,9 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::decoder::{Past, dot, weigh};
+use super::decoder::dot;
 use super::float::{exp, gelu, layer_norm_row, softmax};
+use super::product::LANES;
 
 /// Numbers of a task.
 const PART: usize = 1 << 14;
@@ -80,6 +81,17 @@ fn layer_norm_rows(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
     }
 }
 
+/// Keys and values of a text's tokens, `[tokens][heads · width]`, and how many rows attend to them.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Keys.
+    pub keys: &'a [f32],
+    /// Values.
+    pub values: &'a [f32],
+    /// Rows whose queries are asked.
+    pub rows: usize,
+}
+
 /// What a decoder's token sees.
 #[derive(Debug, Clone, Copy)]
 pub enum Seen<'a> {
@@ -96,14 +108,14 @@ pub enum Seen<'a> {
 /// what comes out. A text's rows are the last of its tokens unless all is seen, which is then its keys.
 pub fn decoder_attention(
     queries: &[f32],
-    texts: &[Past<'_>],
+    texts: &[Context<'_>],
     (heads, width): (usize, usize),
     scale: f32,
     seen: Seen<'_>,
 ) -> Vec<f32> {
     let line = heads * width;
     // For each row its text, and how many tokens it sees.
-    let rows: Vec<(Past<'_>, usize)> = texts
+    let rows: Vec<(Context<'_>, usize)> = texts
         .iter()
         .flat_map(|text| {
             let tokens = text.keys.len() / line;
@@ -140,6 +152,30 @@ pub fn decoder_attention(
 fn score(query: &[f32], keys: &[f32], line: usize, scale: f32, scores: &mut [f32]) {
     for (score, key) in scores.iter_mut().zip(keys.chunks(line)) {
         *score = dot(query, &key[..query.len()]) * scale;
+    }
+}
+
+/// `out = Σ weights[t] · values[t]`, from the first token to the last.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
+fn weigh(weights: &[f32], values: &[f32], line: usize, out: &mut [f32]) {
+    const WIDE: usize = 4 * LANES;
+    let mut at = 0;
+    while at + WIDE <= out.len() {
+        let mut sums = [0f32; WIDE];
+        for (weight, values) in weights.iter().zip(values.chunks(line)) {
+            for (sum, v) in sums.iter_mut().zip(&values[at..][..WIDE]) {
+                *sum += weight * v;
+            }
+        }
+        out[at..][..WIDE].copy_from_slice(&sums);
+        at += WIDE;
+    }
+    let rest = &mut out[at..];
+    rest.fill(0.0);
+    for (weight, values) in weights.iter().zip(values.chunks(line)) {
+        for (sum, v) in rest.iter_mut().zip(&values[at..]) {
+            *sum += weight * v;
+        }
     }
 }
 
@@ -185,7 +221,7 @@ mod tests {
         // Keys that are all alike: what is added decides, and the values' mean without it.
         let keys = [0.5; 3];
         let values = [1.0, 2.0, 6.0];
-        let text = |rows| Past {
+        let text = |rows| Context {
             keys: &keys,
             values: &values,
             rows,

@@ -12,7 +12,7 @@ use candle_core::quantized::{GgmlDType, QTensor, ggml_file};
 
 use super::tensors::Matrix;
 use crate::error::{Error, Result};
-use crate::kernel::{Bf16, Blocks};
+use crate::kernel::{Bf16, Blocks, Packed};
 
 /// Values that a file may have, and tensors: the index of more would be no model's.
 const MOST_VALUES: u64 = 4096;
@@ -280,12 +280,16 @@ impl<'a> Gguf<'a> {
     /// [`Error::Model`] when it is missing, of another shape, or not finite.
     pub fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
         let info = self.take(name, &[rows, columns])?;
+        let packed = |kind| match Packed::new(kind, info.data, (columns, rows)) {
+            Some(packed) => Ok(Matrix::Blocks(packed)),
+            None => fail(&format!("the matrix `{name}` is empty")),
+        };
         Ok(match info.kind {
             GgmlDType::BF16 => Matrix::Bf16(halves(info.data).map(Bf16).collect()),
             GgmlDType::F32 | GgmlDType::F16 => Matrix::Float(info.floats()?),
-            GgmlDType::Q4_0 => Matrix::Blocks(Blocks::Q4_0, info.data.to_vec()),
-            GgmlDType::Q4_1 => Matrix::Blocks(Blocks::Q4_1, info.data.to_vec()),
-            GgmlDType::Q8_0 => Matrix::Blocks(Blocks::Q8_0, info.data.to_vec()),
+            GgmlDType::Q4_0 => packed(Blocks::Q4_0)?,
+            GgmlDType::Q4_1 => packed(Blocks::Q4_1)?,
+            GgmlDType::Q8_0 => packed(Blocks::Q8_0)?,
             _ => Matrix::Quantised(info.quantised()?),
         })
     }

@@ -9,11 +9,12 @@
 use super::adapter::{self, LayerAdapter};
 use super::config::Config;
 use super::gguf::Gguf;
+use super::passes::in_passes;
 use super::stack::Stack;
 use super::tensors::{Linear, Matrix, Tensors};
 use crate::decode::{Decoder, Row};
 use crate::error::{Error, Result};
-use crate::kernel::{self, Angles, Past};
+use crate::kernel::{self, Angles, Memory, Past};
 use crate::model::manifest::Architecture;
 
 /// The decoder.
@@ -29,15 +30,8 @@ pub struct Llama {
 /// Keys and values of what a row has read.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    layers: Vec<Entries>,
+    layers: Vec<Memory>,
     length: usize,
-}
-
-/// Those of a layer, `[tokens][heads of keys · width of a head]`.
-#[derive(Debug, Clone, Default)]
-struct Entries {
-    keys: Vec<f32>,
-    values: Vec<f32>,
 }
 
 struct Layer {
@@ -244,7 +238,7 @@ impl Decoder for Llama {
 
     fn cache(&self) -> Cache {
         Cache {
-            layers: vec![Entries::default(); self.layers.len()],
+            layers: vec![Memory::new(self.config.heads); self.layers.len()],
             length: 0,
         }
     }
@@ -254,23 +248,14 @@ impl Decoder for Llama {
     }
 
     fn truncate(&self, cache: &mut Cache, length: usize) {
-        let line = self.config.heads.keys * self.config.heads.width;
         for layer in &mut cache.layers {
-            layer.keys.truncate(length * line);
-            layer.values.truncate(length * line);
+            layer.truncate(length);
         }
         cache.length = cache.length.min(length);
     }
 
     fn forward(&self, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
-        let Config {
-            width,
-            eps,
-            context,
-            ..
-        } = self.config;
-        let mut positions = Vec::new();
-        let mut ids = Vec::new();
+        let context = self.config.context;
         for row in rows.iter() {
             let after = row.cache.length + row.ids.len();
             if after > context {
@@ -278,7 +263,20 @@ impl Decoder for Llama {
                     "a text of {after} tokens, but the model reads {context} at most"
                 )));
             }
-            positions.extend(row.cache.length..after);
+        }
+        // On a thread of the pool: from outside of it, each product would wait for one to be woken.
+        rayon::scope(|_| in_passes(rows, |rows| self.pass(rows)))
+    }
+}
+
+impl Llama {
+    /// All rows' tokens at once.
+    fn pass(&self, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
+        let Config { width, eps, .. } = self.config;
+        let mut positions = Vec::new();
+        let mut ids = Vec::new();
+        for row in rows.iter() {
+            positions.extend(row.cache.length..row.cache.length + row.ids.len());
             ids.extend(row.ids);
         }
         if ids.is_empty() {
@@ -312,16 +310,11 @@ impl Decoder for Llama {
             return Ok(vec![Vec::new(); rows.len()]);
         }
         let asked = kernel::rms_norm(&asked, &self.norm, eps);
-        let logits = self
-            .output
-            .as_ref()
-            .unwrap_or(&self.words)
-            .forward(&asked)?;
-        let mut rest = &logits[..];
-        let each = rows.iter().map(|row| {
-            let (logits, after) = rest.split_at(row.asked.min(row.ids.len()) * self.config.words);
-            rest = after;
-            logits.to_vec()
+        let output = self.output.as_ref().unwrap_or(&self.words);
+        let mut logits = output.rows_forward(&asked)?.into_iter();
+        let each = rows.iter().map(|row| match row.asked.min(row.ids.len()) {
+            1 => logits.next().unwrap_or_default(),
+            count => logits.by_ref().take(count).flatten().collect(),
         });
         Ok(each.collect())
     }
@@ -420,21 +413,15 @@ impl Layer {
         let line = heads.keys * heads.width;
         let (mut keys, mut values) = (&keys[..], &values[..]);
         for row in rows.iter_mut() {
-            let entries = &mut row.cache.layers[i];
-            for (from, to) in [
-                (&mut keys, &mut entries.keys),
-                (&mut values, &mut entries.values),
-            ] {
-                let (own, rest) = from.split_at(row.ids.len() * line);
-                to.extend(own);
-                *from = rest;
-            }
+            let (own_keys, rest_keys) = keys.split_at(row.ids.len() * line);
+            let (own_values, rest_values) = values.split_at(row.ids.len() * line);
+            row.cache.layers[i].push(own_keys, own_values);
+            (keys, values) = (rest_keys, rest_values);
         }
         let texts: Vec<Past<'_>> = rows
             .iter()
             .map(|row| Past {
-                keys: &row.cache.layers[i].keys,
-                values: &row.cache.layers[i].values,
+                memory: &row.cache.layers[i],
                 rows: row.ids.len(),
             })
             .collect();

@@ -7,6 +7,7 @@ mod answers;
 mod config;
 mod gguf;
 mod llama;
+mod passes;
 mod prompt;
 mod rotary;
 mod stack;

@@ -17,23 +17,18 @@ impl<const N: usize> Stack<N> {
     /// # Errors
     /// [`Error::Model`](crate::Error::Model) when the device fails.
     pub fn forward(&self, x: &[f32]) -> Result<[Vec<f32>; N]> {
+        let (layer, widths) = match self {
+            Self::Apart(layers) => return Linear::together(layers.each_ref(), x),
+            Self::Together(layer, widths) => (layer, widths),
+        };
+        let all = layer.forward(x)?;
         let mut out = std::array::from_fn(|_| Vec::new());
-        match self {
-            Self::Apart(layers) => {
-                for (out, layer) in out.iter_mut().zip(layers) {
-                    *out = layer.forward(x)?;
-                }
-            }
-            Self::Together(layer, widths) => {
-                let all = layer.forward(x)?;
-                let mut rest = &all[..];
-                while !rest.is_empty() {
-                    for (out, width) in out.iter_mut().zip(widths) {
-                        let (own, after) = rest.split_at(*width);
-                        out.extend(own);
-                        rest = after;
-                    }
-                }
+        let mut rest = &all[..];
+        while !rest.is_empty() {
+            for (out, width) in out.iter_mut().zip(widths) {
+                let (own, after) = rest.split_at(*width);
+                out.extend(own);
+                rest = after;
             }
         }
         Ok(out)

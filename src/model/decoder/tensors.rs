@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::gguf::Gguf;
 use crate::error::{Error, Result};
-use crate::kernel::{self, Bf16, Blocks, Weights as Spread};
+use crate::kernel::{self, Bf16, Packed, Weights as Spread};
 use crate::model::weights::Weights;
 
 /// A matrix `[outputs][inputs]` in the type that it is stored in.
@@ -18,7 +18,7 @@ pub enum Matrix {
     /// 16 bits.
     Bf16(Vec<Bf16>),
     /// Blocks that our own products take.
-    Blocks(Blocks, Vec<u8>),
+    Blocks(Packed),
     /// Any others: candle's products take them.
     Quantised(QTensor),
 }
@@ -148,18 +148,6 @@ fn holder<'f, 'a>(files: &'f [Weights<'a>], name: &str) -> &'f Weights<'a> {
         .unwrap_or(&files[0])
 }
 
-impl Matrix {
-    /// The weights as our own products take them, or else candle's.
-    fn spread(&self) -> std::result::Result<Spread<'_>, &QTensor> {
-        match self {
-            Self::Float(weights) => Ok(Spread::Float(weights)),
-            Self::Bf16(weights) => Ok(Spread::Bf16(weights)),
-            Self::Blocks(kind, bytes) => Ok(Spread::Blocks(*kind, bytes)),
-            Self::Quantised(tensor) => Err(tensor),
-        }
-    }
-}
-
 /// `x · Wᵀ + b`, where a row's result does not depend on what rows stand beside it.
 pub struct Linear {
     weight: Matrix,
@@ -184,10 +172,54 @@ impl Linear {
     /// # Errors
     /// [`Error::Model`] when the device fails.
     pub fn forward(&self, x: &[f32]) -> Result<Vec<f32>> {
-        let mut y = match self.weight.spread() {
-            Ok(weight) => kernel::product(x, weight, self.inputs),
-            Err(tensor) => self.blockwise(x, tensor)?,
+        let [y] = Self::together([self], x)?;
+        Ok(y)
+    }
+
+    /// The outputs of several layers for each row of `x`, at once where they are of blocks.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
+    pub fn together<const N: usize>(layers: [&Self; N], x: &[f32]) -> Result<[Vec<f32>; N]> {
+        let blocks: Vec<&Packed> = layers
+            .iter()
+            .filter_map(|layer| match &layer.weight {
+                Matrix::Blocks(packed) => Some(packed),
+                _ => None,
+            })
+            .collect();
+        let mut products = kernel::block_products(x, &blocks).into_iter();
+        let mut all = [const { Vec::new() }; N];
+        for (layer, y) in layers.iter().zip(&mut all) {
+            *y = match &layer.weight {
+                Matrix::Float(weights) => kernel::product(x, Spread::Float(weights), layer.inputs),
+                Matrix::Bf16(weights) => kernel::product(x, Spread::Bf16(weights), layer.inputs),
+                Matrix::Blocks(_) => products.next().unwrap_or_default(),
+                Matrix::Quantised(tensor) => layer.blockwise(x, tensor)?,
+            };
+            layer.add_bias(y);
+        }
+        Ok(all)
+    }
+
+    /// As [`Linear::forward`], each row by itself.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
+    pub fn rows_forward(&self, x: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let Matrix::Blocks(packed) = &self.weight else {
+            let y = self.forward(x)?;
+            return Ok(y.chunks_exact(self.outputs).map(<[f32]>::to_vec).collect());
         };
+        // They are many, so that a copy would take its time.
+        let mut rows = vec![vec![0f32; self.outputs]; x.len() / self.inputs];
+        let places = rows.iter_mut().map(|row| &mut row[..]).collect();
+        kernel::block_products_into(x, &[packed], vec![places]);
+        rows.iter_mut().for_each(|row| self.add_bias(row));
+        Ok(rows)
+    }
+
+    fn add_bias(&self, y: &mut [f32]) {
         if let Some(bias) = &self.bias {
             for row in y.chunks_exact_mut(self.outputs) {
                 for (y, b) in row.iter_mut().zip(bias) {
@@ -195,7 +227,6 @@ impl Linear {
                 }
             }
         }
-        Ok(y)
     }
 
     /// The same with blocks that are candle's.
@@ -225,17 +256,23 @@ impl Linear {
                 self.outputs
             )));
         }
-        let weight = match self.weight.spread() {
-            Ok(weight) => weight,
-            Err(tensor) => {
-                let ids = Tensor::new(ids, &Device::Cpu)?;
-                return Ok(tensor.embedding(&ids)?.flatten_all()?.to_vec1()?);
-            }
-        };
         let mut room = Vec::new();
         let mut rows = Vec::with_capacity(ids.len() * self.inputs);
-        for id in ids {
-            rows.extend(weight.rows(*id as usize, 1, self.inputs, &mut room));
+        let mut spread = |weights: Spread<'_>| {
+            for id in ids {
+                rows.extend(weights.rows(*id as usize, 1, self.inputs, &mut room));
+            }
+        };
+        match &self.weight {
+            Matrix::Float(weights) => spread(Spread::Float(weights)),
+            Matrix::Bf16(weights) => spread(Spread::Bf16(weights)),
+            Matrix::Blocks(packed) => {
+                rows.extend(ids.iter().flat_map(|id| packed.row(*id as usize)))
+            }
+            Matrix::Quantised(tensor) => {
+                let ids = Tensor::new(ids, &Device::Cpu)?;
+                rows = tensor.embedding(&ids)?.flatten_all()?.to_vec1()?;
+            }
         }
         Ok(rows)
     }

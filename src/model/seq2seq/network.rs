@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::decode::{Decoder, Row};
 use crate::error::{Error, Result};
-use crate::kernel::{self, Activation, Distances, Past, Seen};
+use crate::kernel::{self, Activation, Context, Distances, Seen};
 use crate::model::decoder::Linear;
 use crate::model::finite;
 
@@ -440,7 +440,7 @@ impl Attention {
         }
         let texts = rows.iter();
         let texts = texts.map(|row| row.cache.layers[i].past(row.ids.len()));
-        let texts: Vec<Past<'_>> = texts.collect();
+        let texts: Vec<Context<'_>> = texts.collect();
         self.attend(&queries, &texts, seen)
     }
 
@@ -449,11 +449,11 @@ impl Attention {
         let queries = self.query.forward(x)?;
         let texts = rows.iter();
         let texts = texts.map(|row| row.cache.text[i].past(row.ids.len()));
-        let texts: Vec<Past<'_>> = texts.collect();
+        let texts: Vec<Context<'_>> = texts.collect();
         self.attend(&queries, &texts, Seen::All)
     }
 
-    fn attend(&self, queries: &[f32], texts: &[Past<'_>], seen: Seen<'_>) -> Result<Vec<f32>> {
+    fn attend(&self, queries: &[f32], texts: &[Context<'_>], seen: Seen<'_>) -> Result<Vec<f32>> {
         let heads = (self.heads, self.depth);
         let attended = kernel::decoder_attention(queries, texts, heads, self.scale, seen);
         self.out.forward(&attended)
@@ -461,8 +461,8 @@ impl Attention {
 }
 
 impl Entries {
-    fn past(&self, rows: usize) -> Past<'_> {
-        Past {
+    fn past(&self, rows: usize) -> Context<'_> {
+        Context {
             keys: &self.keys,
             values: &self.values,
             rows,
