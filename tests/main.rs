@@ -19,6 +19,7 @@ mod invariance;
 mod packages;
 mod program;
 mod report;
+mod rewritten;
 mod robustness;
 mod runner;
 mod schema;

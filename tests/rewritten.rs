@@ -1,0 +1,165 @@
+//! Summaries that a language model says shorter. The models here are tiny and random: what they write is nonsense, so that nothing of it may be
+//! shown. What passes is tested beside the rules (`src/summary`).
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::path;
+use crate::program::run;
+
+/// What is the same whoever words it.
+fn copied(record: &Value) -> (Value, Vec<Value>) {
+    let summary = &record["summary"];
+    let sentences = summary["sentences"].as_array().unwrap().clone();
+    let without = sentences.into_iter().map(|mut sentence| {
+        let refused = sentence.as_object_mut().unwrap().remove("refused");
+        assert!(refused.is_none_or(|why| !why.as_str().unwrap().is_empty()));
+        sentence
+    });
+    (summary["text"].clone(), without.collect())
+}
+
+#[test]
+fn nonsense_is_refused_and_the_sentences_stay() {
+    let article = ["summarise", "wire/ferry-strike.txt", "--json"];
+    let claim = ["--claim", "Talks are imminent."];
+    for about in [&[][..], &claim] {
+        let extracted = run(&[&article[..], about].concat()).json();
+        for rewriter in [
+            "decoders/llama",
+            "decoders/gemma3",
+            "seq2seq/t5",
+            "seq2seq/bart",
+        ] {
+            let folder = path("fixtures").join(rewriter);
+            let asked = [
+                "--style",
+                "rewritten",
+                "--rewriter",
+                folder.to_str().unwrap(),
+            ];
+            let ran = run(&[&article[..], about, &asked].concat());
+            let record = ran.json();
+            assert_eq!(copied(&record), copied(&extracted), "{rewriter}");
+            let sentences = record["summary"]["sentences"].as_array().unwrap();
+            let refused = |sentence: &Value| sentence["refused"].is_string();
+            assert!(sentences.iter().all(refused), "{rewriter}: {}", ran.out);
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_rewritten_as_each_article_alone() {
+    let folder = path("fixtures/decoders/qwen2");
+    let asked = [
+        "--style",
+        "rewritten",
+        "--rewriter",
+        folder.to_str().unwrap(),
+    ];
+    let claim = ["--claim", "Talks are imminent."];
+    let batch = run(&[
+        &["classify", "wire", "--summary", "--batch-size", "3"],
+        &claim[..],
+        &asked,
+    ]
+    .concat());
+    assert_eq!(batch.code, 0, "{}", batch.err);
+    for record in batch.records() {
+        let id = record["id"].as_str().unwrap();
+        let alone = run(&[&["summarise", id, "--json"], &claim[..], &asked].concat());
+        assert_eq!(alone.json()["summary"], record["summary"]);
+    }
+}
+
+#[test]
+fn a_rewriter_that_is_not_here_is_named_with_what_fetches_it() {
+    let ran = run(&["summarise", "wire/ferry-strike.txt", "--style", "rewritten"]);
+    let said = ran.refused();
+    assert!(
+        said.contains("tidings models pull rewriter-en-small"),
+        "{said}"
+    );
+    let listed = run(&["models", "list"]).out;
+    assert!(
+        listed.contains("tidings models pull rewriter-en-small"),
+        "{listed}"
+    );
+    // No package is fetched where nothing may be.
+    let home = TempDir::new().unwrap();
+    let mut pull = crate::program::tidings();
+    pull.args(["models", "pull", "rewriter-en-small"])
+        .env("HF_HOME", home.path());
+    let ran = crate::program::Ran::of(&mut pull);
+    assert!(ran.refused().contains("HF_HUB_OFFLINE"), "{}", ran.err);
+}
+
+#[test]
+fn what_cannot_rewrite_is_refused() {
+    let says = |args: &[&str]| {
+        let ran = run(&[&["summarise", "wire/ferry-strike.txt"], args].concat());
+        (ran.code, ran.err)
+    };
+    let encoder = path("fixtures/families/bert");
+    assert!(Path::new(&encoder).is_dir());
+    let (code, said) = says(&[
+        "--style",
+        "rewritten",
+        "--rewriter",
+        encoder.to_str().unwrap(),
+    ]);
+    assert!(code == 3 && said.contains("instruct decoder"), "{said}");
+    let (code, said) = says(&["--rewriter", "x"]);
+    assert!(code == 2 && said.contains("--style rewritten"), "{said}");
+    let ran = run(&["classify", "wire/ferry-strike.txt", "--style", "rewritten"]);
+    assert!(
+        ran.code == 2 && ran.err.contains("--summary"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn the_check_is_measured_on_judged_sentences() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("judged.jsonl");
+    let source =
+        "Dock workers at the port of Lorne voted to end their six-week strike, the union said.";
+    let lines = [
+        serde_json::json!({"sources": [source], "summary": [
+            {"text": "Dock workers voted to end their strike, the union said.", "supported": true},
+            {"text": "Dock workers voted to end their ten-week strike, the union said.", "supported": false},
+        ]}),
+        serde_json::json!({"article": format!("It rained in Lorne. {source}"), "set": "", "summary": [
+            {"text": source, "votes": [true, true, false]},
+            {"text": "Dock workers voted against the strike, the union said.", "votes": [false, true, false]},
+            {"text": "Nobody has judged this."},
+        ]}),
+    ];
+    std::fs::write(&file, lines.map(|line| line.to_string()).join("\n")).unwrap();
+    let name = file.to_str().unwrap();
+    let report = run(&["eval", "--check", name, "--format", "json"]).json();
+    let set = &report["sets"][0];
+    assert_eq!(
+        (&set["sentences"], &set["supported"]),
+        (&4.into(), &2.into())
+    );
+    for figure in ["auc", "kept", "rejected"] {
+        assert_eq!(set[figure]["value"], 1.0, "{figure}: {report}");
+    }
+    assert_eq!(report["sentences"][1]["flaw"], "word: ten");
+    let table = run(&["eval", "--check", name]).out;
+    assert!(
+        table.contains("4 sentences, 2 supported") && table.contains("kept"),
+        "{table}"
+    );
+    std::fs::write(&file, "{\"summary\": []}\n").unwrap();
+    let ran = run(&["eval", "--check", name]);
+    assert!(
+        ran.code == 2 && ran.err.contains("line 1: neither sources nor article"),
+        "{}",
+        ran.err
+    );
+}
