@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use tidings::model::Manifest;
+use tidings::model::manifest::Task;
 use tidings::model::store::{Cache, Cached, EMBEDDED, Settings, known};
 use tidings::output::plain;
 use tidings::{Device, Engine, Error, Files, Result};
@@ -202,7 +203,10 @@ fn show(files: &Files) -> String {
         ),
         (
             "task",
-            format!("{}, labels {}", manifest.task.name(), labels.join(", ")),
+            match labels.is_empty() {
+                true => manifest.task.name().to_owned(),
+                false => format!("{}, labels {}", manifest.task.name(), labels.join(", ")),
+            },
         ),
         (
             "network",
@@ -230,10 +234,13 @@ fn show(files: &Files) -> String {
         ),
         (
             "input",
-            format!(
-                "windows of {} tokens, claim up to {}, title up to {}",
-                input.window, input.claim, input.title
-            ),
+            match manifest.task {
+                Task::SummarySeq2seq => format!("texts of {} tokens", input.window),
+                _ => format!(
+                    "windows of {} tokens, claim up to {}, title up to {}",
+                    input.window, input.claim, input.title
+                ),
+            },
         ),
     ];
     if let Some(package) = &manifest.package {

@@ -48,7 +48,7 @@ fn relu(x: &mut [f32]) {
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
 fn gelu_tanh(x: &mut [f32]) {
     // 2 · √(2 / π): half of one plus a hyperbolic tangent is a sigmoid of twice as much.
-    const SLOPE: f32 = 1.595_769_1;
+    const SLOPE: f32 = 1.595_769;
     for x in x {
         *x *= sigmoid(SLOPE * (*x + 0.044_715 * *x * *x * *x));
     }

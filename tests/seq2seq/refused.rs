@@ -44,7 +44,7 @@ fn what_would_be_computed_otherwise_is_refused() {
             "t5",
             "feed_forward_proj",
             json!("gated-gelu"),
-            "dense_act_fn",
+            "is_gated_act",
         ),
         ("t5", "feed_forward_proj", json!(7), "feed_forward_proj"),
         ("t5", "is_gated_act", json!(true), "is_gated_act"),

@@ -398,7 +398,7 @@ mod tests {
             ("suppress_tokens", json!([7])),
             ("a_setting_of_tomorrow", json!(1)),
             ("num_beams", json!(0)),
-            ("num_beams", json!(40)),
+            ("num_beams", json!(60)),
             ("num_beams", json!(1u64 << 60)),
             ("max_length", json!(65)),
             ("max_length", json!(1)),

@@ -196,6 +196,9 @@ impl Summariser {
     }
 
     /// What the encoder reads of a text, and whether it had to be cut.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the tokenizer's own rules fail on the text.
     pub fn tokens(&self, text: &str) -> Result<(Vec<u32>, bool)> {
         let around = &self.tokenizer.pair;
         let text = format!("{}{text}", self.generation.prefix);

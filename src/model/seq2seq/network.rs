@@ -218,12 +218,12 @@ impl Seq2Seq {
     /// `x` and what a part makes of it, normed before or after.
     fn part(
         &self,
-        x: &mut Vec<f32>,
+        x: &mut [f32],
         norm: &Norm,
         part: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
     ) -> Result<()> {
         if self.norm_first {
-            let mut normed = x.clone();
+            let mut normed = x.to_vec();
             norm.apply(&mut normed);
             add(x, &part(&normed)?);
         } else {
