@@ -213,7 +213,7 @@ impl Llama {
         let angles = kernel::angles(&positions, &self.config.frequencies);
         let mut x = self.words.rows(&ids)?;
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, i, rows, &angles, &self.config)?;
+            x = layer.forward(x, i, rows, &angles, &self.config);
         }
         // Words are told after the tokens that were asked about alone.
         let mut asked = Vec::new();
@@ -228,7 +228,7 @@ impl Llama {
         }
         let asked = kernel::rms_norm(&asked, &self.norm, eps);
         let output = self.output.as_ref().unwrap_or(&self.words);
-        let mut logits = output.rows_forward(&asked)?.into_iter();
+        let mut logits = output.rows_forward(&asked).into_iter();
         let each = rows.iter().map(|row| match row.asked.min(row.ids.len()) {
             1 => logits.next().unwrap_or_default(),
             count => logits.by_ref().take(count).flatten().collect(),
@@ -284,11 +284,11 @@ impl Layer {
         rows: &mut [Row<'_, Cache>],
         angles: &(Vec<f32>, Vec<f32>),
         config: &Config,
-    ) -> Result<Vec<f32>> {
+    ) -> Vec<f32> {
         let (heads, eps) = (config.heads, config.eps);
         let normed = kernel::rms_norm(&x, &self.attention_norm, eps);
         let [mut queries, mut keys, values] =
-            Linear::together([&self.query, &self.key, &self.value], &normed)?;
+            Linear::together([&self.query, &self.key, &self.value], &normed);
         if let Some((query_norm, key_norm)) = &self.head_norms {
             kernel::rms_norm_rows(&mut queries, query_norm, eps);
             kernel::rms_norm_rows(&mut keys, key_norm, eps);
@@ -311,12 +311,12 @@ impl Layer {
             })
             .collect();
         let attended = kernel::causal_attention(&queries, &texts, heads);
-        add(&mut x, &self.attention_out.forward(&attended)?);
+        add(&mut x, &self.attention_out.forward(&attended));
         let normed = kernel::rms_norm(&x, &self.norm, eps);
-        let [mut gate, up] = Linear::together([&self.gate, &self.up], &normed)?;
+        let [mut gate, up] = Linear::together([&self.gate, &self.up], &normed);
         kernel::swiglu(&mut gate, &up);
-        add(&mut x, &self.down.forward(&gate)?);
-        Ok(x)
+        add(&mut x, &self.down.forward(&gate));
+        x
     }
 }
 

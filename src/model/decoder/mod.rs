@@ -2,6 +2,7 @@
 //! in shards, or GGUF. Its first use is to say how likely each of four answers is: where an article stands.
 
 mod answers;
+mod blocks;
 mod config;
 mod gguf;
 mod llama;
