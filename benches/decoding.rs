@@ -64,7 +64,10 @@ impl Decoder for Timed {
     }
 }
 
-fn ours(timed: &Timed, request: &Request) -> (f64, f64, Vec<Vec<u32>>) {
+/// Seconds of the prompts, of the other words, and the words.
+type Told = (f64, f64, Vec<Vec<u32>>);
+
+fn ours(timed: &Timed, request: &Request) -> Told {
     *timed.seconds.lock().unwrap() = (0.0, 0.0);
     let stop = Stop {
         ends: Vec::new(),
@@ -80,7 +83,7 @@ fn ours(timed: &Timed, request: &Request) -> (f64, f64, Vec<Vec<u32>>) {
     (prompt, whole - prompt, ids)
 }
 
-fn candles(model: &mut ModelWeights, request: &Request) -> (f64, f64, Vec<Vec<u32>>) {
+fn candles(model: &mut ModelWeights, request: &Request) -> Told {
     let (mut prompt_seconds, mut decode_seconds) = (0.0, 0.0);
     let mut all = Vec::new();
     for prompt in &request.prompts {
@@ -123,7 +126,7 @@ fn main() {
         return;
     };
     let file = std::fs::read(path).unwrap();
-    let mut run: Box<dyn FnMut(&Request) -> (f64, f64, Vec<Vec<u32>>)> = match arguments.next() {
+    let mut run: Box<dyn FnMut(&Request) -> Told> = match arguments.next() {
         None => {
             let timed = Timed {
                 decoder: Llama::from_gguf(&file, Architecture::Llama).unwrap(),

@@ -1,9 +1,12 @@
-//! The encoder's kernels on one 8 × 256 batch of the embedded model's shape, one thread.
+//! The encoder's kernels on one 8 × 256 batch of the embedded model's shape, and the decoder's in SmolLM2-135M's, one thread.
 //!
 //! `cargo bench --bench kernels`
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use tidings::kernel::{Int8Linear, Isa, add_layer_norm, attention, gelu};
+use tidings::kernel::{
+    Blocks, Heads, Int8Linear, Isa, Memory, Packed, Past, add_layer_norm, attention,
+    block_products, causal_attention, gelu,
+};
 
 const TOKENS: usize = 2048;
 const WIDTH: usize = 384;
@@ -50,9 +53,50 @@ fn kernels(c: &mut Criterion) {
     });
 }
 
+fn decoder(c: &mut Criterion) {
+    let (width, inner) = (576, 1536);
+    for kind in [Blocks::Q4_0, Blocks::Q4_1, Blocks::Q8_0] {
+        // Bits without a pattern, but for those that would make a scale infinite.
+        let bytes = numbers(width / 32 * inner * kind.bytes());
+        let bytes: Vec<u8> = bytes
+            .iter()
+            .map(|v| (v * 127.0) as i8 as u8 & 0xbf)
+            .collect();
+        for isa in Isa::available() {
+            let Some(packed) = Packed::with_isa(kind, &bytes, (width, inner), isa) else {
+                continue;
+            };
+            for rows in [1, 64] {
+                let x = numbers(rows * width);
+                let name = format!("blocks {kind:?} {rows}x{width}x{inner} {isa:?}");
+                c.bench_function(&name, |b| b.iter(|| block_products(&x, &[&packed])));
+            }
+        }
+    }
+    let heads = Heads {
+        queries: 9,
+        keys: 3,
+        width: 64,
+        window: None,
+    };
+    let tokens = 512;
+    let mut memory = Memory::new(heads);
+    memory.push(&numbers(tokens * 192), &numbers(tokens * 192));
+    for rows in [1, tokens] {
+        let queries = numbers(rows * 576);
+        let text = Past {
+            memory: &memory,
+            rows,
+        };
+        c.bench_function(&format!("causal attention {rows} of {tokens}"), |b| {
+            b.iter(|| causal_attention(&queries, &[text], heads));
+        });
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = kernels
+    targets = kernels, decoder
 }
 criterion_main!(benches);

@@ -286,6 +286,8 @@ fn gguf_files_are_the_model_and_blocks_are_what_they_spread_out_to() {
             GgmlDType::Q8_0,
             GgmlDType::Q4_0,
             GgmlDType::Q4_1,
+            GgmlDType::Q5_0,
+            GgmlDType::Q5_1,
         ] {
             // As candle spreads them out.
             let spread = |matrix: &Tensor| {
@@ -294,17 +296,16 @@ fn gguf_files_are_the_model_and_blocks_are_what_they_spread_out_to() {
             };
             let spread = gguf_with(family, &spread, &|_| (), Vec::new());
             let blocks = gguf(family, dtype, &|_| ());
-            // Rows become bytes where they meet blocks: half a step of 127 off, of each number, in each product.
-            let most = if dtype.block_size() > 1 { 9e-9 } else { 1e-4 };
+            // Where they meet blocks, rows become bytes with a scale for each 32 numbers: each number is off by up to half a step of 127. In
+            // these models of random weights, whose logits reach 5, that comes to 0.1 as a rule and to 0.51 at most; a wrong scale, sign
+            // or order comes to several.
+            let most = if dtype.block_size() > 1 { 0.8 } else { 1e-4 };
             for (spread, found) in answers(&spread).iter().zip(answers(&blocks)) {
                 let distance = furthest(spread, &found);
-                eprintln!(
-                    "{family} {dtype:?}: {distance} of {:?}",
-                    spread.iter().fold(0f32, |m, v| m.max(v.abs()))
-                );
-                if distance > most && most == 1e-4 {
-                    panic!("{distance}")
-                }
+                assert!(distance < most, "{family} {dtype:?}: {distance}");
+                let apart = spread.iter().zip(&found).map(|(a, b)| (a - b).powi(2));
+                let usual = (apart.sum::<f32>() / found.len() as f32).sqrt();
+                assert!(usual < most / 4.0, "{family} {dtype:?}: {usual}");
             }
             // Blocks of few bits lose something, so that there is something to compare.
             let loses = dtype.block_size() > 1;

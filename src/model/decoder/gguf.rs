@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use candle_core::Device;
-use candle_core::quantized::{GgmlDType, QTensor, ggml_file};
+use candle_core::quantized::GgmlDType;
 
+use super::blocks;
 use super::tensors::Matrix;
 use crate::error::{Error, Result};
 use crate::kernel::{Bf16, Blocks, Packed};
@@ -280,17 +280,18 @@ impl<'a> Gguf<'a> {
     /// [`Error::Model`] when it is missing, of another shape, or not finite.
     pub fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
         let info = self.take(name, &[rows, columns])?;
-        let packed = |kind| match Packed::new(kind, info.data, (columns, rows)) {
+        let pack = |kind, blocks: &[u8]| match Packed::new(kind, blocks, (columns, rows)) {
             Some(packed) => Ok(Matrix::Blocks(packed)),
             None => fail(&format!("the matrix `{name}` is empty")),
         };
         Ok(match info.kind {
             GgmlDType::BF16 => Matrix::Bf16(halves(info.data).map(Bf16).collect()),
             GgmlDType::F32 | GgmlDType::F16 => Matrix::Float(info.floats()?),
-            GgmlDType::Q4_0 => packed(Blocks::Q4_0)?,
-            GgmlDType::Q4_1 => packed(Blocks::Q4_1)?,
-            GgmlDType::Q8_0 => packed(Blocks::Q8_0)?,
-            _ => Matrix::Quantised(info.quantised()?),
+            GgmlDType::Q4_0 => pack(Blocks::Q4_0, info.data)?,
+            GgmlDType::Q4_1 => pack(Blocks::Q4_1, info.data)?,
+            GgmlDType::Q8_0 => pack(Blocks::Q8_0, info.data)?,
+            GgmlDType::Q4K => pack(Blocks::Q4_1, &blocks::of_q4_k(info.data))?,
+            kind => pack(Blocks::Q8_0, &blocks::as_q8_0(kind, info.data, columns)?)?,
         })
     }
 
@@ -412,34 +413,9 @@ impl<'a> Info<'a> {
         places.iter().all(|at| is_half(*at))
     }
 
-    fn quantised(&self) -> Result<QTensor> {
-        // The library reads them where they lie, as words of up to 4 bytes.
-        let mut room = Vec::new();
-        let data = match self.data.as_ptr().align_offset(4) {
-            0 => self.data,
-            _ => {
-                room.resize(self.data.len() + 4, 0);
-                let at = room.as_ptr().align_offset(4).min(4);
-                let place = &mut room[at..][..self.data.len()];
-                place.copy_from_slice(self.data);
-                place
-            }
-        };
-        let shape = self.shape.clone();
-        Ok(ggml_file::qtensor_from_ggml(
-            self.kind,
-            data,
-            shape,
-            &Device::Cpu,
-        )?)
-    }
-
     fn floats(&self) -> Result<Vec<f32>> {
-        Ok(self
-            .quantised()?
-            .dequantize(&Device::Cpu)?
-            .flatten_all()?
-            .to_vec1()?)
+        let floats = blocks::floats(self.kind, self.data, self.shape.clone())?;
+        Ok(floats.flatten_all()?.to_vec1()?)
     }
 }
 

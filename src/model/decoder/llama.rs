@@ -296,7 +296,7 @@ impl Llama {
             x.iter_mut().for_each(|x| *x *= scale);
         }
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, i, rows, &angles, &self.config)?;
+            x = layer.forward(x, i, rows, &angles, &self.config);
         }
         // Words are told after the tokens that were asked about alone.
         let mut asked = Vec::new();
@@ -311,7 +311,7 @@ impl Llama {
         }
         let asked = kernel::rms_norm(&asked, &self.norm, eps);
         let output = self.output.as_ref().unwrap_or(&self.words);
-        let mut logits = output.rows_forward(&asked)?.into_iter();
+        let mut logits = output.rows_forward(&asked).into_iter();
         let each = rows.iter().map(|row| match row.asked.min(row.ids.len()) {
             1 => logits.next().unwrap_or_default(),
             count => logits.by_ref().take(count).flatten().collect(),
@@ -395,10 +395,10 @@ impl Layer {
         rows: &mut [Row<'_, Cache>],
         angles: &[Option<Angles>],
         config: &Config,
-    ) -> Result<Vec<f32>> {
+    ) -> Vec<f32> {
         let (heads, eps, beside) = (config.heads, config.eps, &self.adapter);
         let normed = kernel::rms_norm(&x, &self.attention_norm, eps);
-        let [mut queries, mut keys, mut values] = self.query_key_value.forward(&normed)?;
+        let [mut queries, mut keys, mut values] = self.query_key_value.forward(&normed);
         adapter::add(beside.query.as_ref(), &normed, &mut queries);
         adapter::add(beside.key.as_ref(), &normed, &mut keys);
         adapter::add(beside.value.as_ref(), &normed, &mut values);
@@ -427,24 +427,24 @@ impl Layer {
             .collect();
         let window = config.kinds[self.kind].window;
         let attended = kernel::causal_attention(&queries, &texts, heads, window);
-        let mut more = self.attention_out.forward(&attended)?;
+        let mut more = self.attention_out.forward(&attended);
         adapter::add(beside.attention_out.as_ref(), &attended, &mut more);
         if let Some([after_attention, _]) = &self.out_norms {
             more = kernel::rms_norm(&more, after_attention, eps);
         }
         add(&mut x, &more);
         let normed = kernel::rms_norm(&x, &self.norm, eps);
-        let [mut gate, mut up] = self.gate_up.forward(&normed)?;
+        let [mut gate, mut up] = self.gate_up.forward(&normed);
         adapter::add(beside.gate.as_ref(), &normed, &mut gate);
         adapter::add(beside.up.as_ref(), &normed, &mut up);
         kernel::gated(&mut gate, &up, config.gate);
-        let mut more = self.down.forward(&gate)?;
+        let mut more = self.down.forward(&gate);
         adapter::add(beside.down.as_ref(), &gate, &mut more);
         if let Some([_, after_all]) = &self.out_norms {
             more = kernel::rms_norm(&more, after_all, eps);
         }
         add(&mut x, &more);
-        Ok(x)
+        x
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod adapter;
 mod answers;
+mod blocks;
 mod config;
 mod gguf;
 mod llama;

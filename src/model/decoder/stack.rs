@@ -1,7 +1,6 @@
 //! Layers that read the same states: each with a matrix of its own, or all in one, whose rows are theirs one after the other (Phi-3).
 
 use super::tensors::Linear;
-use crate::error::Result;
 
 /// `N` layers.
 pub enum Stack<const N: usize> {
@@ -13,15 +12,12 @@ pub enum Stack<const N: usize> {
 
 impl<const N: usize> Stack<N> {
     /// Each layer's outputs for each row of `x`.
-    ///
-    /// # Errors
-    /// [`Error::Model`](crate::Error::Model) when the device fails.
-    pub fn forward(&self, x: &[f32]) -> Result<[Vec<f32>; N]> {
+    pub fn forward(&self, x: &[f32]) -> [Vec<f32>; N] {
         let (layer, widths) = match self {
             Self::Apart(layers) => return Linear::together(layers.each_ref(), x),
             Self::Together(layer, widths) => (layer, widths),
         };
-        let all = layer.forward(x)?;
+        let all = layer.forward(x);
         let mut out = std::array::from_fn(|_| Vec::new());
         let mut rest = &all[..];
         while !rest.is_empty() {
@@ -31,6 +27,6 @@ impl<const N: usize> Stack<N> {
                 rest = after;
             }
         }
-        Ok(out)
+        out
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Tensor};
 use serde_json::{Map, Value};
 
 use super::gguf::Gguf;
@@ -17,10 +15,8 @@ pub enum Matrix {
     Float(Vec<f32>),
     /// 16 bits.
     Bf16(Vec<Bf16>),
-    /// Blocks that our own products take.
+    /// Blocks.
     Blocks(Packed),
-    /// Any others: candle's products take them.
-    Quantised(QTensor),
 }
 
 /// Where the weights are.
@@ -168,19 +164,13 @@ impl Linear {
     }
 
     /// The layer's outputs for each row of `x`.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when the device fails.
-    pub fn forward(&self, x: &[f32]) -> Result<Vec<f32>> {
-        let [y] = Self::together([self], x)?;
-        Ok(y)
+    pub fn forward(&self, x: &[f32]) -> Vec<f32> {
+        let [y] = Self::together([self], x);
+        y
     }
 
     /// The outputs of several layers for each row of `x`, at once where they are of blocks.
-    ///
-    /// # Errors
-    /// As [`Linear::forward`].
-    pub fn together<const N: usize>(layers: [&Self; N], x: &[f32]) -> Result<[Vec<f32>; N]> {
+    pub fn together<const N: usize>(layers: [&Self; N], x: &[f32]) -> [Vec<f32>; N] {
         let blocks: Vec<&Packed> = layers
             .iter()
             .filter_map(|layer| match &layer.weight {
@@ -195,28 +185,24 @@ impl Linear {
                 Matrix::Float(weights) => kernel::product(x, Spread::Float(weights), layer.inputs),
                 Matrix::Bf16(weights) => kernel::product(x, Spread::Bf16(weights), layer.inputs),
                 Matrix::Blocks(_) => products.next().unwrap_or_default(),
-                Matrix::Quantised(tensor) => layer.blockwise(x, tensor)?,
             };
             layer.add_bias(y);
         }
-        Ok(all)
+        all
     }
 
     /// As [`Linear::forward`], each row by itself.
-    ///
-    /// # Errors
-    /// As [`Linear::forward`].
-    pub fn rows_forward(&self, x: &[f32]) -> Result<Vec<Vec<f32>>> {
+    pub fn rows_forward(&self, x: &[f32]) -> Vec<Vec<f32>> {
         let Matrix::Blocks(packed) = &self.weight else {
-            let y = self.forward(x)?;
-            return Ok(y.chunks_exact(self.outputs).map(<[f32]>::to_vec).collect());
+            let y = self.forward(x);
+            return y.chunks_exact(self.outputs).map(<[f32]>::to_vec).collect();
         };
         // They are many, so that a copy would take its time.
         let mut rows = vec![vec![0f32; self.outputs]; x.len() / self.inputs];
         let places = rows.iter_mut().map(|row| &mut row[..]).collect();
         kernel::block_products_into(x, &[packed], vec![places]);
         rows.iter_mut().for_each(|row| self.add_bias(row));
-        Ok(rows)
+        rows
     }
 
     fn add_bias(&self, y: &mut [f32]) {
@@ -227,22 +213,6 @@ impl Linear {
                 }
             }
         }
-    }
-
-    /// The same with blocks that are candle's.
-    fn blockwise(&self, x: &[f32], weight: &QTensor) -> Result<Vec<f32>> {
-        let rows = Rows::of(weight.dtype());
-        let mut y = Vec::with_capacity(x.len() / self.inputs * self.outputs);
-        for x in x.chunks(rows.most.saturating_mul(self.inputs)) {
-            let count = x.len() / self.inputs;
-            let filled = count.max(rows.least).next_multiple_of(rows.multiple);
-            let mut x = x.to_vec();
-            x.resize(filled * self.inputs, 0.0);
-            let x = Tensor::from_vec(x, (filled, self.inputs), &Device::Cpu)?;
-            let result = x.apply_op1_no_bwd(weight)?.narrow(0, 0, count)?;
-            y.extend(result.flatten_all()?.to_vec1::<f32>()?);
-        }
-        Ok(y)
     }
 
     /// The rows of the weights that `ids` name: what a table of embeddings says of words.
@@ -269,38 +239,7 @@ impl Linear {
             Matrix::Blocks(packed) => {
                 rows.extend(ids.iter().flat_map(|id| packed.row(*id as usize)))
             }
-            Matrix::Quantised(tensor) => {
-                let ids = Tensor::new(ids, &Device::Cpu)?;
-                rows = tensor.embedding(&ids)?.flatten_all()?.to_vec1()?;
-            }
         }
         Ok(rows)
-    }
-}
-
-/// How many rows at a time a quantised product of candle's may have, so that all of them go the same way through the library.
-struct Rows {
-    least: usize,
-    most: usize,
-    multiple: usize,
-}
-
-impl Rows {
-    /// What candle 0.11 chooses by the number of rows, for each type and processor (`quantized/repack.rs`).
-    fn of(dtype: GgmlDType) -> Self {
-        let any = Self {
-            least: 1,
-            most: usize::MAX,
-            multiple: 1,
-        };
-        match dtype {
-            // Rows in fours go through tiles, the others one by one.
-            _ if cfg!(target_arch = "aarch64") => Self { multiple: 4, ..any },
-            // One row is multiplied with the weights as they lie, more with a copy of them.
-            GgmlDType::Q6K => Self { least: 2, ..any },
-            // From 32 on the processor's matrix unit is used, if it has one.
-            GgmlDType::Q4K => Self { most: 31, ..any },
-            _ => any,
-        }
     }
 }

@@ -154,8 +154,8 @@ impl Seq2Seq {
             self.part(&mut x, &layer.attention_norm, |x| {
                 let distances = added.as_ref().map(|added| Distances { added, most });
                 layer.attention.within(x, &lengths, distances)
-            })?;
-            self.part(&mut x, &layer.norm, |x| layer.feed_forward.forward(x))?;
+            });
+            self.part(&mut x, &layer.norm, |x| layer.feed_forward.forward(x));
         }
         if let Some(norm) = &self.encoder.last_norm {
             norm.apply(&mut x);
@@ -175,7 +175,7 @@ impl Seq2Seq {
                 continue;
             };
             let line = cross.heads * cross.depth;
-            let (keys, values) = (cross.key.forward(&states)?, cross.value.forward(&states)?);
+            let (keys, values) = (cross.key.forward(&states), cross.value.forward(&states));
             let mut at = 0;
             for (text, read) in texts.iter().zip(&mut read) {
                 let own = at * line..(at + text.len()) * line;
@@ -216,22 +216,16 @@ impl Seq2Seq {
     }
 
     /// `x` and what a part makes of it, normed before or after.
-    fn part(
-        &self,
-        x: &mut [f32],
-        norm: &Norm,
-        part: impl FnOnce(&[f32]) -> Result<Vec<f32>>,
-    ) -> Result<()> {
+    fn part(&self, x: &mut [f32], norm: &Norm, part: impl FnOnce(&[f32]) -> Vec<f32>) {
         if self.norm_first {
             let mut normed = x.to_vec();
             norm.apply(&mut normed);
-            add(x, &part(&normed)?);
+            add(x, &part(&normed));
         } else {
-            let more = part(x)?;
+            let more = part(x);
             add(x, &more);
             norm.apply(x);
         }
-        Ok(())
     }
 
     /// The logits of the next word after states.
@@ -243,7 +237,7 @@ impl Seq2Seq {
             states.iter_mut().for_each(|x| *x *= self.output_scale);
         }
         let output = self.output.as_ref().unwrap_or(&self.words);
-        let mut logits = output.forward(&states)?;
+        let mut logits = output.forward(&states);
         if let Some(bias) = &self.output_bias {
             logits
                 .chunks_exact_mut(self.vocabulary)
@@ -314,11 +308,11 @@ impl Decoder for Seq2Seq {
         for (i, layer) in self.decoder.layers.iter().enumerate() {
             self.part(&mut x, &layer.attention_norm, |x| {
                 layer.attention.before(x, i, rows, seen)
-            })?;
+            });
             if let Some((cross, norm)) = &layer.cross {
-                self.part(&mut x, norm, |x| cross.over(x, i, rows))?;
+                self.part(&mut x, norm, |x| cross.over(x, i, rows));
             }
-            self.part(&mut x, &layer.norm, |x| layer.feed_forward.forward(x))?;
+            self.part(&mut x, &layer.norm, |x| layer.feed_forward.forward(x));
         }
         // Words are told after the tokens that were asked about alone.
         let mut asked = Vec::new();
@@ -393,17 +387,10 @@ impl Near {
 
 impl Attention {
     /// Each text over itself.
-    fn within(
-        &self,
-        x: &[f32],
-        lengths: &[usize],
-        distances: Option<Distances<'_>>,
-    ) -> Result<Vec<f32>> {
+    fn within(&self, x: &[f32], lengths: &[usize], distances: Option<Distances<'_>>) -> Vec<f32> {
         let line = self.heads * self.depth;
         let parts = [&self.query, &self.key, &self.value];
-        let parts = parts.map(|part| part.forward(x));
-        let [queries, keys, values] = parts;
-        let (queries, keys, values) = (queries?, keys?, values?);
+        let [queries, keys, values] = Linear::together(parts, x);
         let mut qkv = Vec::with_capacity(3 * queries.len());
         let lines = queries.chunks_exact(line).zip(keys.chunks_exact(line));
         for ((query, key), value) in lines.zip(values.chunks_exact(line)) {
@@ -420,16 +407,10 @@ impl Attention {
     }
 
     /// Each row over what it has said; keys and values go into the rows' caches, into those of layer `i`.
-    fn before(
-        &self,
-        x: &[f32],
-        i: usize,
-        rows: &mut [Row<'_, Cache>],
-        seen: Seen<'_>,
-    ) -> Result<Vec<f32>> {
+    fn before(&self, x: &[f32], i: usize, rows: &mut [Row<'_, Cache>], seen: Seen<'_>) -> Vec<f32> {
         let line = self.heads * self.depth;
-        let queries = self.query.forward(x)?;
-        let (keys, values) = (self.key.forward(x)?, self.value.forward(x)?);
+        let queries = self.query.forward(x);
+        let (keys, values) = (self.key.forward(x), self.value.forward(x));
         let mut at = 0;
         for row in rows.iter_mut() {
             let own = at * line..(at + row.ids.len()) * line;
@@ -445,15 +426,15 @@ impl Attention {
     }
 
     /// Each row over its text.
-    fn over(&self, x: &[f32], i: usize, rows: &[Row<'_, Cache>]) -> Result<Vec<f32>> {
-        let queries = self.query.forward(x)?;
+    fn over(&self, x: &[f32], i: usize, rows: &[Row<'_, Cache>]) -> Vec<f32> {
+        let queries = self.query.forward(x);
         let texts = rows.iter();
         let texts = texts.map(|row| row.cache.text[i].past(row.ids.len()));
         let texts: Vec<Context<'_>> = texts.collect();
         self.attend(&queries, &texts, Seen::All)
     }
 
-    fn attend(&self, queries: &[f32], texts: &[Context<'_>], seen: Seen<'_>) -> Result<Vec<f32>> {
+    fn attend(&self, queries: &[f32], texts: &[Context<'_>], seen: Seen<'_>) -> Vec<f32> {
         let heads = (self.heads, self.depth);
         let attended = kernel::decoder_attention(queries, texts, heads, self.scale, seen);
         self.out.forward(&attended)
@@ -471,11 +452,11 @@ impl Entries {
 }
 
 impl FeedForward {
-    fn forward(&self, x: &[f32]) -> Result<Vec<f32>> {
-        let mut inner = self.up.forward(x)?;
+    fn forward(&self, x: &[f32]) -> Vec<f32> {
+        let mut inner = self.up.forward(x);
         kernel::activate(&mut inner, self.activation);
         if let Some(gated) = &self.gated {
-            for (inner, times) in inner.iter_mut().zip(gated.forward(x)?) {
+            for (inner, times) in inner.iter_mut().zip(gated.forward(x)) {
                 *inner *= times;
             }
         }
