@@ -149,7 +149,7 @@ fn the_check_is_measured_on_judged_sentences() {
     for figure in ["auc", "kept", "rejected"] {
         assert_eq!(set[figure]["value"], 1.0, "{figure}: {report}");
     }
-    assert_eq!(report["sentences"][1]["flaw"], "word: ten");
+    assert_eq!(report["sentences"][1]["flaw"], "number: ten");
     let table = run(&["eval", "--check", name]).out;
     assert!(
         table.contains("4 sentences, 2 supported") && table.contains("kept"),
