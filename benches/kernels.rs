@@ -77,7 +77,7 @@ fn decoder(c: &mut Criterion) {
         queries: 9,
         keys: 3,
         width: 64,
-        window: None,
+        scale: 0.125,
     };
     let tokens = 512;
     let mut memory = Memory::new(heads);
@@ -89,7 +89,7 @@ fn decoder(c: &mut Criterion) {
             rows,
         };
         c.bench_function(&format!("causal attention {rows} of {tokens}"), |b| {
-            b.iter(|| causal_attention(&queries, &[text], heads));
+            b.iter(|| causal_attention(&queries, &[text], heads, None));
         });
     }
 }

@@ -211,7 +211,7 @@ fn cite(text: &str, places: &[Range<usize>]) -> Vec<Sentence> {
     };
     let cite = |at: &Range<usize>| Sentence {
         text: text[at.clone()].to_owned(),
-        sources: vec![upto(at.start)..upto(at.end)],
+        sources: std::iter::once(upto(at.start)..upto(at.end)).collect(),
         made: Made::Copied,
         refused: None,
     };

@@ -197,7 +197,7 @@ fn quotations(text: &str, sources: &[&str]) -> Result<(), Flaw> {
         let quoted = plain(quoted);
         let padded = format!(" {quoted} ");
         let stands = |source: &&str| format!(" {} ", plain(source)).contains(&padded);
-        if !sources.iter().any(|source| stands(source)) {
+        if !sources.iter().any(stands) {
             return flaw(FlawKind::Quotation, quoted);
         }
     }
@@ -549,7 +549,7 @@ fn nothing_left_out(sentences: &[Vec<Word<'_>>], sources: &[Source<'_>]) -> Resu
         }
         if said(class) > most[i] {
             let words = sentences.iter().flatten();
-            let added = words.filter(|word| word.class == Some(class)).last();
+            let added = words.rev().find(|word| word.class == Some(class));
             return flaw(kind, format!("{} added", added.map_or("", |word| word.raw)));
         }
     }

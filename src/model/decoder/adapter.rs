@@ -69,7 +69,7 @@ pub fn read(json: &[u8], weights: &[u8], config: &Config) -> Result<Vec<LayerAda
         };
         let turned = |low: Option<LowRank>| match config.pairs {
             Pairs::Halves => low,
-            Pairs::Neighbours => low.map(|low| low.as_neighbours(heads.width)),
+            Pairs::Neighbours => low.map(|low| low.into_neighbours(heads.width)),
         };
         layers.push(LayerAdapter {
             query: turned(low("self_attn.q_proj", width, queries)?),
@@ -145,7 +145,7 @@ impl LowRank {
     }
 
     /// The same for a file in which the pairs of a head of `width` are neighbours: its rows stand in another order.
-    fn as_neighbours(self, width: usize) -> Self {
+    fn into_neighbours(self, width: usize) -> Self {
         let mut b = Vec::with_capacity(self.b.len());
         for head in self.b.chunks_exact(width * self.rank) {
             let row = |i: usize| &head[i * self.rank..(i + 1) * self.rank];

@@ -6,7 +6,7 @@ const VOTE: &str = "Dock workers at the port of Lorne voted by 412 to 67 to end 
 fn after(written: Option<&str>) -> Sentence {
     let mut sentence = Sentence {
         text: VOTE.to_owned(),
-        sources: vec![7..7 + VOTE.len()],
+        sources: std::iter::once(7..7 + VOTE.len()).collect(),
         made: Made::Copied,
         refused: None,
     };
