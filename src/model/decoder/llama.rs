@@ -188,7 +188,7 @@ impl Llama {
     /// Puts an adapter beside the layers' products: its configuration and its weights.
     ///
     /// # Errors
-    /// As [`adapter::read`].
+    /// [`Error::Model`] that names what does not fit, or is not computed here.
     pub fn adapt(&mut self, json: &[u8], weights: &[u8]) -> Result<()> {
         let adapters = adapter::read(json, weights, &self.config)?;
         for (layer, adapter) in self.layers.iter_mut().zip(adapters) {
