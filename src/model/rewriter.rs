@@ -111,7 +111,8 @@ fn answers(decoder: &Llama, tokenizer: &Tokenizer, texts: &[&str]) -> Result<Vec
     let stop = Stop {
         // Nothing that is no text is part of an answer.
         ends: tokenizer.special().to_vec(),
-        length: lengths.iter().copied().max().unwrap_or(0),
+        // One more than a copy has, so that a copy can end; what others are longer changes no answer.
+        length: lengths.iter().copied().max().unwrap_or(0) + 1,
         repeats: Some(REPEATS),
     };
     let fits = |i: &usize| prompts[*i].len() + lengths[*i] < decoder.context();
