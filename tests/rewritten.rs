@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tidings::model::store::sha256;
 
 use crate::path;
 use crate::program::run;
@@ -119,6 +120,96 @@ fn what_cannot_rewrite_is_refused() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn a_rewriter_is_a_decoder_with_an_adapter_and_tells_no_stance() {
+    let folder = TempDir::new().unwrap();
+    let mut files = Vec::new();
+    for (from, names) in [
+        (
+            "decoders/llama",
+            &[
+                "config.json",
+                "tokenizer.json",
+                "tokenizer_config.json",
+                "model.safetensors",
+            ][..],
+        ),
+        (
+            "decoders/adapter",
+            &["adapter_config.json", "adapter_model.safetensors"],
+        ),
+    ] {
+        for name in names {
+            let bytes = std::fs::read(path("fixtures").join(from).join(name)).unwrap();
+            std::fs::write(folder.path().join(name), &bytes).unwrap();
+            files.push(format!("\"{name}\" = \"{}\"", sha256(&bytes)));
+        }
+    }
+    let sum = |name: &str| {
+        let line = files
+            .iter()
+            .find(|line| line.starts_with(&format!("\"{name}\"")))
+            .unwrap();
+        line.rsplit(" = ").next().unwrap().to_owned()
+    };
+    let manifest = format!(
+        "schema = 1\nname = \"short\"\nversion = \"1\"\ntask = \"rewrite-decoder\"\narchitecture = \"llama\"\nlanguages = []\nlicense = \"MIT\"\nbase = \"\"\n\
+         weights = \"model.safetensors\"\nweights_sha256 = {}\ntokenizer = \"tokenizer.json\"\ntokenizer_sha256 = {}\n\
+         config = \"config.json\"\nconfig_sha256 = {}\nadapter = \"adapter_model.safetensors\"\nlabels = []\ntemperature = 1.0\n\
+         [input]\nwindow = 512\nclaim = 1\ntitle = 0\n[more]\n{}\n{}\n{}\n",
+        sum("model.safetensors"),
+        sum("tokenizer.json"),
+        sum("config.json"),
+        files[2],
+        files[4],
+        files[5],
+    );
+    std::fs::write(folder.path().join("manifest.toml"), manifest).unwrap();
+    let name = folder.path().to_str().unwrap();
+    let verified = run(&["models", "verify", name]);
+    assert_eq!(verified.code, 0, "{}", verified.err);
+    let shown = run(&["models", "show", name]).out;
+    assert!(
+        shown.contains("rewrite-decoder") && shown.contains("adapter_model.safetensors"),
+        "{shown}"
+    );
+    // Its name is the adapter's.
+    assert!(
+        shown.contains(&format!(
+            "short@{}",
+            &sum("adapter_model.safetensors")[1..13]
+        )),
+        "{shown}"
+    );
+    let ran = run(&["classify", "wire", "--model", name]);
+    assert!(ran.refused().contains("is a rewriter"), "{}", ran.err);
+    let ran = run(&[
+        "summarise",
+        "wire/ferry-strike.txt",
+        "--style",
+        "rewritten",
+        "--rewriter",
+        name,
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    // Without the adapter's configuration it cannot be computed.
+    let manifest = std::fs::read_to_string(folder.path().join("manifest.toml")).unwrap();
+    std::fs::write(
+        folder.path().join("manifest.toml"),
+        manifest.replace(&files[4], ""),
+    )
+    .unwrap();
+    let ran = run(&["models", "verify", name]);
+    assert!(ran.refused().contains("adapter_config.json"), "{}", ran.err);
+    // A summariser is verified as what it is, too.
+    let ran = run(&[
+        "models",
+        "verify",
+        path("fixtures/seq2seq/t5").to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
 }
 
 #[test]

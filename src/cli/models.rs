@@ -2,15 +2,14 @@
 
 use std::io::{self, BufRead, Read};
 
-use tidings::model::Manifest;
-use tidings::model::manifest::Task;
 use tidings::model::store::{Cache, Cached, EMBEDDED, Settings, known};
+use tidings::model::{Manifest, Rewriter};
 use tidings::output::plain;
 use tidings::{Device, Engine, Error, Files, Result};
 
 use super::args::Models;
 use super::pull::{self, short, size};
-use super::{Outcome, count, load_model, print, say};
+use super::{Outcome, count, load_model, of_model, print, say};
 
 /// Runs the command.
 pub fn run(args: &Models) -> Result<Outcome> {
@@ -103,7 +102,12 @@ fn verify(name: &str, files: &Files) -> Result<String> {
     if files.folder.is_none() {
         files.verify()?;
     }
-    load_model(name, files, Device::Cpu, Engine::Native)?;
+    match files.manifest.task.writes() {
+        true => Rewriter::load(files)
+            .map(drop)
+            .map_err(|error| of_model(name, error))?,
+        false => load_model(name, files, Device::Cpu, Engine::Native).map(drop)?,
+    }
     Ok(format!(
         "{}: files match their checksums, and the model loads ({})\n",
         plain(name),
@@ -235,7 +239,7 @@ fn show(files: &Files) -> String {
         (
             "input",
             match manifest.task {
-                Task::SummarySeq2seq => format!("texts of {} tokens", input.window),
+                task if task.writes() => format!("texts of {} tokens", input.window),
                 _ => format!(
                     "windows of {} tokens, claim up to {}, title up to {}",
                     input.window, input.claim, input.title
@@ -243,6 +247,10 @@ fn show(files: &Files) -> String {
             },
         ),
     ];
+    if let Some(adapter) = &manifest.adapter {
+        let sum = manifest.more.get(adapter).map_or("", String::as_str);
+        rows.push(("adapter", format!("{adapter}, sha256 {sum}")));
+    }
     if let Some(package) = &manifest.package {
         let text = format!("{} {}", package.name, package.version);
         rows.push(("package", text));

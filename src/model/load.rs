@@ -25,9 +25,13 @@ impl Model {
         let place: Place = place.into();
         let manifest = &files.manifest;
         let architecture = manifest.architecture;
-        if manifest.task == Task::SummarySeq2seq {
+        if manifest.task.writes() {
+            let what = match manifest.task {
+                Task::SummarySeq2seq => "summariser",
+                _ => "rewriter",
+            };
             return Err(Error::Model(format!(
-                "`{}` is a summariser ({}): it writes, but says nothing of where a text stands on a claim. Name a model of stance",
+                "`{}` is a {what} ({}): it writes, but says nothing of where a text stands on a claim. Name a model of stance; this one is for --rewriter",
                 manifest.name,
                 architecture.name()
             )));
@@ -123,7 +127,7 @@ fn over_encoder(
                 encoder: encoder(&weights, &config, manifest, engine, card)?,
             }
         }
-        Task::StanceDecoder | Task::SummarySeq2seq => {
+        Task::StanceDecoder | Task::RewriteDecoder | Task::SummarySeq2seq => {
             return fail(format!(
                 "a model of the task {} is no encoder",
                 manifest.task.name()

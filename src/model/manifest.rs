@@ -148,7 +148,7 @@ impl Manifest {
 
     /// Whether the weights are a GGUF file, which may hold configuration and tokenizer.
     pub fn is_gguf(&self) -> bool {
-        self.task == Task::StanceDecoder && self.weights.ends_with(".gguf")
+        self.is_decoder() && self.weights.ends_with(".gguf")
     }
 
     fn check(&self) -> Result<()> {
@@ -164,7 +164,7 @@ impl Manifest {
                 match self.task {
                     Task::Nli =>
                         "entailment, neutral and contradiction, or entailment and not-entailment",
-                    Task::SummarySeq2seq => "none",
+                    task if task.writes() => "none",
                     _ => "supports, refutes, discusses and unrelated",
                 },
                 found.join(", ")
@@ -177,7 +177,7 @@ impl Manifest {
             ));
         }
         let fits = match self.task {
-            Task::StanceDecoder => self.is_decoder(),
+            Task::StanceDecoder | Task::RewriteDecoder => self.is_decoder(),
             Task::SummarySeq2seq => Architecture::SUMMARISERS.contains(&self.architecture),
             Task::Stance | Task::StanceClassifier | Task::Nli => {
                 Architecture::ENCODERS.contains(&self.architecture)
@@ -185,7 +185,7 @@ impl Manifest {
         };
         if !fits {
             return fail(format!(
-                "the architecture {} is not of the task {}: decoders ({}) are of stance-decoder, summarisers ({}) of summary-seq2seq, encoders of the others",
+                "the architecture {} is not of the task {}: decoders ({}) are of stance-decoder or rewrite-decoder, summarisers ({}) of summary-seq2seq, encoders of the others",
                 self.architecture.name(),
                 self.task.name(),
                 Architecture::DECODERS.map(Architecture::name).join(", "),
@@ -250,7 +250,7 @@ impl Manifest {
         let Some(prompt) = &self.prompt else {
             return Ok(());
         };
-        if self.task != Task::StanceDecoder {
+        if !self.is_decoder() {
             return fail("only a decoder is asked something");
         }
         let template = prompt.template.as_ref();

@@ -27,8 +27,16 @@ pub struct Rewriter {
 }
 
 enum Writer {
-    Decoder(Box<Llama>, Tokenizer),
+    Decoder(Asked),
     Summariser(Box<Summariser>),
+}
+
+/// A decoder that is asked in its own chat template.
+struct Asked {
+    decoder: Box<Llama>,
+    tokenizer: Tokenizer,
+    /// Tokens that a prompt may have with its answer.
+    room: usize,
 }
 
 impl fmt::Debug for Rewriter {
@@ -46,7 +54,7 @@ impl Rewriter {
         let manifest = &files.manifest;
         let writer = match manifest.task {
             Task::SummarySeq2seq => Writer::Summariser(Box::new(Summariser::load(files)?)),
-            _ if manifest.is_decoder() => asked(files)?,
+            _ if manifest.is_decoder() => Writer::Decoder(Asked::load(files)?),
             _ => {
                 return Err(Error::Model(format!(
                     "`{}` is no rewriter: a {} writes nothing. Name an instruct decoder or a summariser",
@@ -73,7 +81,7 @@ impl Rewriter {
     /// [`Error::Model`] when the device fails.
     pub fn rewrite(&self, texts: &[&str]) -> Result<Vec<Option<String>>> {
         match &self.writer {
-            Writer::Decoder(decoder, tokenizer) => answers(decoder, tokenizer, texts),
+            Writer::Decoder(asked) => asked.answers(texts),
             Writer::Summariser(summariser) => {
                 let written = summariser.write(texts, BATCH)?.into_iter();
                 let whole = written.map(|w| (!w.cut).then(|| w.text.trim().to_owned()));
@@ -83,49 +91,51 @@ impl Rewriter {
     }
 }
 
-/// A decoder that is asked in its own chat template.
-fn asked(files: &Files) -> Result<Writer> {
-    let (decoder, words, template) = decoder::open(files)?;
-    let (open, close) = template.around(INSTRUCTION)?;
-    let around = |marked: &Marked| {
-        Ok(Pair {
-            open: marked.encode(&open)?,
-            between: Vec::new(),
-            close: marked.encode(&close)?,
-            two_kinds: false,
+impl Asked {
+    fn load(files: &Files) -> Result<Self> {
+        let (decoder, words, template) = decoder::open(files)?;
+        let (open, close) = template.around(INSTRUCTION)?;
+        let around = |marked: &Marked| {
+            Ok(Pair {
+                open: marked.encode(&open)?,
+                between: Vec::new(),
+                close: marked.encode(&close)?,
+                two_kinds: false,
+            })
+        };
+        Ok(Self {
+            tokenizer: Tokenizer::of_decoder(&words, decoder.words(), around)?,
+            room: decoder.context().min(files.manifest.input.window),
+            decoder: Box::new(decoder),
         })
-    };
-    let tokenizer = Tokenizer::of_decoder(&words, decoder.words(), around)?;
-    Ok(Writer::Decoder(Box::new(decoder), tokenizer))
-}
+    }
 
-fn answers(decoder: &Llama, tokenizer: &Tokenizer, texts: &[&str]) -> Result<Vec<Option<String>>> {
-    let Pair { open, close, .. } = &tokenizer.pair;
-    let mut prompts = Vec::with_capacity(texts.len());
-    let mut lengths = Vec::with_capacity(texts.len());
-    for text in texts {
-        let ids = tokenizer.encode(text)?;
-        lengths.push(ids.len());
-        prompts.push([open, &ids[..], close].concat());
-    }
-    let stop = Stop {
-        // Nothing that is no text is part of an answer.
-        ends: tokenizer.special().to_vec(),
-        // One more than a copy has, so that a copy can end; what others are longer changes no answer.
-        length: lengths.iter().copied().max().unwrap_or(0) + 1,
-        repeats: Some(REPEATS),
-    };
-    let fits = |i: &usize| prompts[*i].len() + lengths[*i] < decoder.context();
-    let asked: Vec<usize> = (0..texts.len()).filter(fits).collect();
-    let rows: Vec<&[u32]> = asked.iter().map(|i| &prompts[*i][..]).collect();
-    let mut written = vec![None; texts.len()];
-    for (i, answer) in asked
-        .into_iter()
-        .zip(decode::greedy(decoder, &rows, &stop, BATCH)?)
-    {
-        if answer.ended == Ended::Turn && answer.ids.len() <= lengths[i] {
-            written[i] = Some(tokenizer.decode(&answer.ids)?.trim().to_owned());
+    fn answers(&self, texts: &[&str]) -> Result<Vec<Option<String>>> {
+        let Pair { open, close, .. } = &self.tokenizer.pair;
+        let mut prompts = Vec::with_capacity(texts.len());
+        let mut lengths = Vec::with_capacity(texts.len());
+        for text in texts {
+            let ids = self.tokenizer.encode(text)?;
+            lengths.push(ids.len());
+            prompts.push([open, &ids[..], close].concat());
         }
+        let fits = |i: &usize| prompts[*i].len() + lengths[*i] < self.room;
+        let asked: Vec<usize> = (0..texts.len()).filter(fits).collect();
+        let stop = Stop {
+            // Nothing that is no text is part of an answer.
+            ends: self.tokenizer.special().to_vec(),
+            // One more than a copy has, so that a copy can end; what others are longer changes no answer.
+            length: asked.iter().map(|i| lengths[*i]).max().unwrap_or(0) + 1,
+            repeats: Some(REPEATS),
+        };
+        let rows: Vec<&[u32]> = asked.iter().map(|i| &prompts[*i][..]).collect();
+        let mut written = vec![None; texts.len()];
+        let answers = decode::greedy(&*self.decoder, &rows, &stop, BATCH)?;
+        for (i, answer) in asked.into_iter().zip(answers) {
+            if answer.ended == Ended::Turn && answer.ids.len() <= lengths[i] {
+                written[i] = Some(self.tokenizer.decode(&answer.ids)?.trim().to_owned());
+            }
+        }
+        Ok(written)
     }
-    Ok(written)
 }

@@ -18,6 +18,8 @@ pub enum Task {
     StanceDecoder,
     /// Text in; a shorter one out, by an encoder and a decoder.
     SummarySeq2seq,
+    /// A sentence in; the same said shorter out, by a decoder that was trained for it.
+    RewriteDecoder,
 }
 
 /// Shapes of network that can be loaded, by the names that Hugging Face's `model_type` gives them.
@@ -168,7 +170,13 @@ impl Task {
             Self::Nli => "nli",
             Self::StanceDecoder => "stance-decoder",
             Self::SummarySeq2seq => "summary-seq2seq",
+            Self::RewriteDecoder => "rewrite-decoder",
         }
+    }
+
+    /// Whether its models write, and so tell no stance.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::SummarySeq2seq | Self::RewriteDecoder)
     }
 
     /// The task of a classifier with these labels, if they are one's.
@@ -191,7 +199,7 @@ impl Task {
                 are(&[Label::Entailment, Label::Neutral, Label::Contradiction])
                     || are(&[Label::Entailment, Label::NotEntailment])
             }
-            Self::SummarySeq2seq => labels.is_empty(),
+            Self::SummarySeq2seq | Self::RewriteDecoder => labels.is_empty(),
         }
     }
 }
