@@ -62,6 +62,8 @@ pub struct Stop {
 
 /// Tokens of the longest run that is looked for again and again.
 const LONGEST_RUN: usize = 32;
+/// Tokens that a run and its repetitions have at least before they are a circle: `10,000` is none, though its digits are tokens.
+const LEAST_CIRCLE: usize = 16;
 
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,7 +217,12 @@ fn likeliest(logits: &[f32]) -> u32 {
 fn ended(ids: &mut Vec<u32>, stop: &Stop) -> Option<Ended> {
     if let Some(times) = stop.repeats.filter(|times| *times > 1) {
         for run in 1..=LONGEST_RUN.min(ids.len() / times) {
-            let tail = &ids[ids.len() - run * times..];
+            // Of short runs more are needed.
+            let times = times.max(LEAST_CIRCLE.div_ceil(run));
+            let Some(begin) = ids.len().checked_sub(run * times) else {
+                continue;
+            };
+            let tail = &ids[begin..];
             if tail.chunks(run).all(|part| part == &tail[..run]) {
                 ids.truncate(ids.len() - run * (times - 1));
                 return Some(Ended::Repetition);
@@ -325,14 +332,23 @@ mod tests {
             let ended = ended(&mut ids, &stop(&[], 100, Some(times)));
             (ids, ended)
         };
+        let circle = |run: &[u32], times| [&[7][..], &run.repeat(times)].concat();
         assert_eq!(
-            round(&[5, 1, 2, 1, 2, 1, 2], 3),
-            (vec![5, 1, 2], Some(Ended::Repetition))
+            round(&circle(&[1, 2], 8), 3),
+            (vec![7, 1, 2], Some(Ended::Repetition))
         );
         assert_eq!(
-            round(&[7, 3, 3, 3], 3),
+            round(&circle(&[3], 16), 3),
             (vec![7, 3], Some(Ended::Repetition))
         );
+        let long: Vec<u32> = (1..=20).collect();
+        assert_eq!(
+            round(&circle(&long, 3), 3),
+            (circle(&long, 1), Some(Ended::Repetition))
+        );
+        // The digits of 10,000 and the like are no circle.
+        assert_eq!(round(&circle(&[3], 15), 3).1, None);
+        assert_eq!(round(&circle(&long, 2), 3).1, None);
         assert_eq!(round(&[1, 2, 1, 2, 1], 3).1, None);
         assert_eq!(round(&[1, 2, 3, 4], 2).1, None);
     }
