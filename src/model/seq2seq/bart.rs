@@ -134,6 +134,9 @@ fn stack(config: &Config, tensors: &Tensors<'_>, side: &Side) -> Result<Stack> {
     let name = format!("model.{}", side.name);
     let table = format!("{name}.embed_positions.weight");
     let (positions, width) = (config.positions, config.width);
+    // First, because they prove the width: sines are made for any.
+    let layer = |i| layer(config, tensors, side, &format!("{name}.layers.{i}"));
+    let layers = (0..side.layers).map(layer).collect::<Result<_>>()?;
     let positions = match config.pegasus {
         true if tensors.has(&table) => Parts(tensors).table(&table, positions, width)?,
         true => sines(positions, width),
@@ -142,14 +145,13 @@ fn stack(config: &Config, tensors: &Tensors<'_>, side: &Side) -> Result<Stack> {
             .split_off(OFFSET * width),
     };
     let norm = |part: &str| norm(tensors, &format!("{name}.{part}"), width).map(Some);
-    let layer = |i| layer(config, tensors, side, &format!("{name}.layers.{i}"));
     Ok(Stack {
         positions: Positions::Table(positions),
         first_norm: match config.pegasus {
             true => None,
             false => norm("layernorm_embedding")?,
         },
-        layers: (0..side.layers).map(layer).collect::<Result<_>>()?,
+        layers,
         last_norm: match config.pegasus {
             true => norm("layer_norm")?,
             false => None,

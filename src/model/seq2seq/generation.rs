@@ -14,6 +14,8 @@ pub const FILE: &str = "generation_config.json";
 pub const MOST_WRITTEN: usize = 4096;
 /// Beams at most.
 const MOST_BEAMS: usize = 64;
+/// Tokens of all beams of an answer, which are all remembered.
+const MOST_SEARCHED: usize = 1 << 14;
 
 /// How a model writes.
 #[derive(Debug, Clone, PartialEq)]
@@ -243,6 +245,11 @@ impl Settings {
         };
         let count = self.count("num_beams")?.unwrap_or(1);
         let kept = count.saturating_mul(ends.len() + 2);
+        if count.saturating_mul(length) > MOST_SEARCHED {
+            return fail(format!(
+                "num_beams is {count} with answers of {length} tokens: {MOST_SEARCHED} in all are the most"
+            ));
+        }
         if count == 0 || count > MOST_BEAMS || kept > words {
             return fail(format!(
                 "num_beams is {count}; it can be from 1 to {MOST_BEAMS}, and far fewer than words"

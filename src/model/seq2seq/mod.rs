@@ -22,7 +22,7 @@ use super::manifest::{Architecture, Task};
 use super::store::Files;
 use super::tokenizer::{Marked, Tokenizer};
 use crate::batch;
-use crate::decode::{Begun, beams, greedy_after};
+use crate::decode::{Answer, Begun, Ended, beams, greedy_after};
 use crate::error::{Error, Result};
 
 /// The summarisers' architectures by the class that `architectures` of a `config.json` names.
@@ -115,6 +115,8 @@ pub struct Written {
     pub text: String,
     /// Whether the text was longer than the encoder reads, so that its end was left out.
     pub cut: bool,
+    /// Why there is no more of it.
+    pub ended: Ended,
 }
 
 impl Summariser {
@@ -164,6 +166,14 @@ impl Summariser {
         }
     }
 
+    /// The same, but that it writes as little as it likes, and no end is forced where it comes to none.
+    #[must_use]
+    pub fn unforced(mut self) -> Self {
+        self.generation.rules.least = 0;
+        self.generation.rules.last.clear();
+        self
+    }
+
     /// How it writes.
     pub fn generation(&self) -> &Generation {
         &self.generation
@@ -178,18 +188,26 @@ impl Summariser {
         let read = texts.iter().map(|text| self.tokens(text));
         let read: Vec<(Vec<u32>, bool)> = read.collect::<Result<_>>()?;
         let mut written = Vec::with_capacity(texts.len());
-        for range in batch::by_budget(read.iter().map(|(ids, _)| ids.len()), tokens) {
+        // Each search remembers what it says, beside the text.
+        let searches = self
+            .generation
+            .beams
+            .as_ref()
+            .map_or(1, |beams| beams.count);
+        let said = searches * self.generation.stop.length;
+        for range in batch::by_budget(read.iter().map(|(ids, _)| ids.len() + said), tokens) {
             let rows: Vec<&[u32]> = read[range.clone()]
                 .iter()
                 .map(|(ids, _)| &ids[..])
                 .collect();
-            for (ids, (_, cut)) in self.answers(&rows)?.iter().zip(&read[range]) {
-                let text = self.marked.decode(ids)?;
+            for (answer, (_, cut)) in self.answers(&rows)?.iter().zip(&read[range]) {
+                let text = self.marked.decode(&answer.ids)?;
                 let text = match self.writes_lines {
                     true => text.replace("<n>", "\n"),
                     false => text,
                 };
-                written.push(Written { text, cut: *cut });
+                let (cut, ended) = (*cut, answer.ended);
+                written.push(Written { text, cut, ended });
             }
         }
         Ok(written)
@@ -211,8 +229,8 @@ impl Summariser {
         Ok(([&around.open[..], &ids, &around.close].concat(), cut))
     }
 
-    /// The tokens of the answers to all rows together.
-    fn answers(&self, rows: &[&[u32]]) -> Result<Vec<Vec<u32>>> {
+    /// The answers to all rows together.
+    fn answers(&self, rows: &[&[u32]]) -> Result<Vec<Answer>> {
         let Generation {
             start,
             stop,
@@ -226,10 +244,9 @@ impl Summariser {
             prompt: std::slice::from_ref(start),
         });
         let begun = begun.collect();
-        let answers = match settings {
-            None => greedy_after(&self.network, begun, stop, rules)?,
-            Some(settings) => beams(&self.network, begun, stop, rules, settings)?,
-        };
-        Ok(answers.into_iter().map(|answer| answer.ids).collect())
+        match settings {
+            None => greedy_after(&self.network, begun, stop, rules),
+            Some(settings) => beams(&self.network, begun, stop, rules, settings),
+        }
     }
 }
