@@ -27,13 +27,13 @@ pub struct Rewriter {
 }
 
 enum Writer {
-    Decoder(Asked),
+    Decoder(Asked<Llama>),
     Summariser(Box<Summariser>),
 }
 
 /// A decoder that is asked in its own chat template.
-struct Asked {
-    decoder: Box<Llama>,
+struct Asked<D> {
+    decoder: Box<D>,
     tokenizer: Tokenizer,
     /// Tokens that a prompt may have with its answer.
     room: usize,
@@ -53,7 +53,9 @@ impl Rewriter {
     pub fn load(files: &Files) -> Result<Self> {
         let manifest = &files.manifest;
         let writer = match manifest.task {
-            Task::SummarySeq2seq => Writer::Summariser(Box::new(Summariser::load(files)?)),
+            Task::SummarySeq2seq => {
+                Writer::Summariser(Box::new(Summariser::load(files)?.unforced()))
+            }
             _ if manifest.is_decoder() => Writer::Decoder(Asked::load(files)?),
             _ => {
                 return Err(Error::Model(format!(
@@ -83,15 +85,24 @@ impl Rewriter {
         match &self.writer {
             Writer::Decoder(asked) => asked.answers(texts),
             Writer::Summariser(summariser) => {
-                let written = summariser.write(texts, BATCH)?.into_iter();
-                let whole = written.map(|w| (!w.cut).then(|| w.text.trim().to_owned()));
-                Ok(whole.collect())
+                let mut written = vec![None; texts.len()];
+                let mut whole = Vec::new();
+                for (i, text) in texts.iter().enumerate() {
+                    let (_, cut) = summariser.tokens(text)?;
+                    whole.extend((!cut).then_some((i, *text)));
+                }
+                let read: Vec<&str> = whole.iter().map(|(_, text)| *text).collect();
+                for ((i, _), said) in whole.into_iter().zip(summariser.write(&read, BATCH)?) {
+                    let text = || said.text.trim().to_owned();
+                    written[i] = (said.ended == Ended::Turn).then(text);
+                }
+                Ok(written)
             }
         }
     }
 }
 
-impl Asked {
+impl Asked<Llama> {
     fn load(files: &Files) -> Result<Self> {
         let (decoder, words, template) = decoder::open(files)?;
         let (open, close) = template.around(INSTRUCTION)?;
@@ -109,7 +120,9 @@ impl Asked {
             decoder: Box::new(decoder),
         })
     }
+}
 
+impl<D: Decoder> Asked<D> {
     fn answers(&self, texts: &[&str]) -> Result<Vec<Option<String>>> {
         let Pair { open, close, .. } = &self.tokenizer.pair;
         let mut prompts = Vec::with_capacity(texts.len());
@@ -137,5 +150,111 @@ impl Asked {
             }
         }
         Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::decode::Row;
+
+    const OPEN: u32 = 1;
+    const CLOSE: u32 = 2;
+    const END: u32 = 3;
+    const WORDS: usize = 400;
+
+    /// Says its prompt's text again, and then the end.
+    struct Copier;
+
+    impl Decoder for Copier {
+        /// The tokens, and how many of them are the prompt.
+        type Cache = (Vec<u32>, usize);
+
+        fn context(&self) -> usize {
+            100
+        }
+
+        fn cache(&self) -> Self::Cache {
+            (Vec::new(), 0)
+        }
+
+        fn length(&self, cache: &Self::Cache) -> usize {
+            cache.0.len()
+        }
+
+        fn truncate(&self, cache: &mut Self::Cache, length: usize) {
+            cache.0.truncate(length);
+        }
+
+        fn forward(&self, rows: &mut [Row<'_, Self::Cache>]) -> Result<Vec<Vec<f32>>> {
+            let logits = rows.iter_mut().map(|row| {
+                let (tokens, prompt) = &mut *row.cache;
+                tokens.extend(row.ids);
+                if *prompt == 0 {
+                    *prompt = tokens.len();
+                }
+                let next = match tokens[1 + tokens.len() - *prompt] {
+                    CLOSE => END,
+                    next => next,
+                };
+                (0..WORDS)
+                    .map(|word| f32::from(u8::from(word == next as usize)))
+                    .collect()
+            });
+            Ok(logits.collect())
+        }
+    }
+
+    fn copier(room: usize) -> Asked<Copier> {
+        let words = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/decoders/llama/tokenizer.json"
+        );
+        let around = |_: &Marked| {
+            Ok(Pair {
+                open: vec![OPEN],
+                between: Vec::new(),
+                close: vec![CLOSE],
+                two_kinds: false,
+            })
+        };
+        let tokenizer =
+            Tokenizer::of_decoder(&std::fs::read(words).unwrap(), WORDS, around).unwrap();
+        assert!(
+            [OPEN, CLOSE, END]
+                .iter()
+                .all(|id| tokenizer.special().contains(id))
+        );
+        Asked {
+            decoder: Box::new(Copier),
+            tokenizer,
+            room,
+        }
+    }
+
+    #[test]
+    fn a_copy_is_the_same_alone_and_together_however_long_its_neighbours_are() {
+        let texts = [
+            "Talks open.",
+            "Some 10,000 dockers struck in 2000.",
+            "A no, a no, a no.",
+            "",
+        ];
+        let asked = copier(100);
+        let together = asked.answers(&texts).unwrap();
+        assert_eq!(together[..3], texts.map(|text| Some(text.to_owned()))[..3]);
+        for (text, answer) in texts.iter().zip(&together) {
+            assert_eq!(&asked.answers(&[text]).unwrap()[0], answer, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_leaves_no_room_for_an_answer_is_not_asked() {
+        let text = "Talks open on Monday.";
+        let tokens = copier(100).tokenizer.encode(text).unwrap().len();
+        let answers = |room| copier(room).answers(&[text]).unwrap();
+        assert_eq!(answers(2 * tokens + 3), [Some(text.to_owned())]);
+        assert_eq!(answers(2 * tokens + 2), [None]);
     }
 }
