@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use super::words::{number, stem};
 use super::*;
 
 const TALKS: &str = "Arvenia's foreign minister, Tomas Rovik, said on Monday that talks with Borland would open in Esker on 14 March if the \
