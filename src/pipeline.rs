@@ -7,8 +7,10 @@
 //! that an earlier run has answered (the sink knows) passes through uncleaned and unread, so that the sink can see that it is the same.
 
 mod budget;
+mod options;
+mod write;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -20,13 +22,16 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+pub use self::options::{Options, Totals};
+
 use self::budget::{Budget, Permit, cost, lock};
-use crate::article::{CleanOptions, Content, Fields, Raw};
+use self::write::write;
+use crate::article::{Content, Fields, Raw};
 use crate::batch;
 use crate::error::{ArticleError, ArticleErrorKind, Error, Result};
-use crate::model::{Model, Rewriter};
-use crate::output::{Entry, Labels, Record, Sink, Source};
-use crate::stance::{self, Claim, DEFAULT_CLAIM, Pair, Stance, Tokens, Verdict};
+use crate::model::Model;
+use crate::output::{Sink, Source};
+use crate::stance::{self, Claim, Pair, Tokens, Verdict};
 use crate::summary::{self, Summary};
 
 /// Articles at most that are cleaned and tokenised in one go, in parallel.
@@ -41,94 +46,6 @@ const WAITING: usize = 2;
 const LARGE: usize = 256 << 10;
 /// How soon a run notices that it is to stop while it waits for input.
 const TICK: Duration = Duration::from_millis(50);
-
-/// How a run is done; nothing here changes a record but `claims`, `labels`, `clean`, `truncate`, `abstain_below`,
-/// `summary` and `rewriter`.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Claims asked of every article that brings none of its own.
-    pub claims: Vec<String>,
-    /// Names of the four stances.
-    pub labels: Labels,
-    /// Limits and languages.
-    pub clean: CleanOptions,
-    /// Tokens of an article to read at most; `None` reads it whole.
-    pub truncate: Option<usize>,
-    /// An answer whose best score (0 to 1) is below this is [`Stance::Discusses`] and marked; `None` always answers.
-    pub abstain_below: Option<f32>,
-    /// How long a summary each answer has; `None`: no summary.
-    pub summary: Option<summary::Limits>,
-    /// Says summaries shorter, where what it writes passes the check; `None` leaves them as they stand in the article.
-    pub rewriter: Option<Arc<Rewriter>>,
-    /// Tokens that are in the encoder at once, about; 0: as many as suit the device.
-    pub batch_tokens: usize,
-    /// Articles, times claims, of a batch at most; 0: as many as suit the device.
-    pub batch_size: usize,
-    /// How long an article may wait for others to fill its batch.
-    pub max_latency: Duration,
-    /// Computing threads; 0 is one a core.
-    pub threads: usize,
-    /// Set from outside (by a signal, say): the run then ends after the batch in hand.
-    pub stop: Arc<AtomicBool>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            claims: vec![DEFAULT_CLAIM.to_owned()],
-            labels: Labels::default(),
-            clean: CleanOptions::default(),
-            truncate: None,
-            abstain_below: None,
-            summary: None,
-            rewriter: None,
-            batch_tokens: 0,
-            batch_size: 0,
-            max_latency: Duration::ZERO,
-            threads: 0,
-            stop: Arc::default(),
-        }
-    }
-}
-
-impl Options {
-    /// Tokens and articles of a batch that `model` reads: as asked for, else as many as keep its device busy. What fits a processor's
-    /// caches is a fraction of what a GPU has units for.
-    pub fn batch(&self, model: &Model) -> (usize, usize) {
-        let (tokens, articles) = match model.gpu() {
-            Some(_) => (65_536, GPU_CHUNK),
-            None => (2048, 64),
-        };
-        let or = |asked, usual| if asked == 0 { usual } else { asked };
-        (or(self.batch_tokens, tokens), or(self.batch_size, articles))
-    }
-}
-
-/// What a run has done so far.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Totals {
-    /// Articles answered, those with errors included.
-    pub articles: usize,
-    /// Articles that an earlier run had answered.
-    pub passed: usize,
-    /// Records written.
-    pub records: usize,
-    /// Articles without an answer, by kind.
-    pub errors: BTreeMap<ArticleErrorKind, usize>,
-    /// Answers by stance.
-    pub stances: BTreeMap<Stance, usize>,
-    /// Since the start of the run.
-    pub elapsed: Duration,
-    /// Whether [`Options::stop`] ended the run before the input did.
-    pub stopped: bool,
-}
-
-impl Totals {
-    /// Articles without an answer.
-    pub fn failed(&self) -> usize {
-        self.errors.values().sum()
-    }
-}
 
 /// An article as the reader gives it.
 struct Found {
@@ -513,80 +430,6 @@ impl Stage<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// Stage 4, on the caller's thread: writes records batch by batch, a chunk of each asker in turn.
-fn write(
-    answered: Vec<Receiver<Option<Answered>>>,
-    stage: &Stage<'_>,
-    sink: &mut dyn Sink,
-    watch: &mut dyn FnMut(&mut Totals),
-    totals: &mut Totals,
-) -> Result<()> {
-    let mut turns = answered.iter().cycle();
-    let mut asker = turns.next();
-    let batches = std::iter::from_fn(|| {
-        loop {
-            match asker?.recv() {
-                Ok(Some(batch)) => return Some(batch),
-                Ok(None) => asker = turns.next(),
-                // It hung up in its turn: there are no more chunks, or what comes next is missing.
-                Err(_) => return None,
-            }
-        }
-    });
-    for batch in batches {
-        for (article, said) in batch {
-            let mut entry = Entry {
-                id: &article.id,
-                digest: article.digest,
-                own_claim: article.own_claim,
-                file: article.file,
-                ends_file: article.ends_file,
-                error: None,
-            };
-            match &article.outcome {
-                Outcome::Passed => {
-                    totals.passed += 1;
-                    sink.pass(&entry)?;
-                    continue;
-                }
-                Outcome::Failed(error) => {
-                    *totals.errors.entry(error.kind).or_default() += 1;
-                    entry.error = Some(error.kind);
-                    let record = Record::error(article.id.clone(), error.clone());
-                    let record = record.with_fields(article.fields.clone());
-                    sink.write(&record).map_err(Error::Output)?;
-                    totals.records += 1;
-                }
-                Outcome::Ready(ready) => {
-                    let claims = article.claims(stage.claims).iter();
-                    for (claim, (verdict, summary)) in claims.zip(said) {
-                        *totals.stances.entry(verdict.stance).or_default() += 1;
-                        let record = Record::answer(
-                            ready.source.clone(),
-                            claim.text.clone(),
-                            verdict,
-                            &stage.options.labels,
-                            stage.model.manifest().id(),
-                        );
-                        let record = match summary {
-                            Some(summary) => record.with_summary(summary),
-                            None => record,
-                        };
-                        let record = record.with_fields(article.fields.clone());
-                        sink.write(&record).map_err(Error::Output)?;
-                        totals.records += 1;
-                    }
-                }
-            }
-            totals.articles += 1;
-            sink.end(&entry)?;
-        }
-        sink.flush().map_err(Error::Output)?;
-        watch(totals);
-    }
-    sink.flush().map_err(Error::Output)
 }
 
 /// What tells one article from another: everything of it that was found.
