@@ -232,26 +232,42 @@ fn ended(ids: &mut Vec<u32>, stop: &Stop) -> Option<Ended> {
     (ids.len() >= stop.length).then_some(Ended::Length)
 }
 
+/// Decoders for tests, which know no network.
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::sync::Mutex;
+pub(crate) mod toy {
+    use std::sync::{Mutex, PoisonError};
 
-    use super::*;
+    use super::{Decoder, Row};
+    use crate::error::Result;
 
-    /// Says the number after the last token, modulo its words; notes how many tokens each pass had.
-    #[derive(Default)]
-    struct Counter {
-        passes: Mutex<Vec<Vec<usize>>>,
+    type Next = Box<dyn Fn(&[u32]) -> Vec<f32> + Send + Sync>;
+
+    /// Says what `next` finds likely after all tokens that a row has read.
+    pub struct Toy {
+        context: usize,
+        next: Next,
+        /// How many tokens each row had, pass by pass.
+        pub passes: Mutex<Vec<Vec<usize>>>,
     }
 
-    const WORDS: u32 = 10;
+    impl Toy {
+        pub fn new(
+            context: usize,
+            next: impl Fn(&[u32]) -> Vec<f32> + Send + Sync + 'static,
+        ) -> Self {
+            Self {
+                context,
+                next: Box::new(next),
+                passes: Mutex::default(),
+            }
+        }
+    }
 
-    impl Decoder for Counter {
+    impl Decoder for Toy {
         type Cache = Vec<u32>;
 
         fn context(&self) -> usize {
-            12
+            self.context
         }
 
         fn cache(&self) -> Vec<u32> {
@@ -268,14 +284,31 @@ mod tests {
 
         fn forward(&self, rows: &mut [Row<'_, Vec<u32>>]) -> Result<Vec<Vec<f32>>> {
             let lengths = rows.iter().map(|row| row.ids.len()).collect();
-            self.passes.lock().unwrap().push(lengths);
+            let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+            passes.push(lengths);
             let logits = rows.iter_mut().map(|row| {
                 row.cache.extend(row.ids);
-                let next = (row.cache.last().unwrap() + 1) % WORDS;
-                (0..WORDS).map(|word| f32::from(word == next)).collect()
+                (self.next)(row.cache)
             });
             Ok(logits.collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::toy::Toy;
+    use super::*;
+
+    const WORDS: u32 = 10;
+
+    /// Says the number after the last token, modulo its words.
+    fn counter() -> Toy {
+        Toy::new(12, |tokens| {
+            let next = tokens.last().map_or(0, |last| (last + 1) % WORDS);
+            (0..WORDS).map(|word| f32::from(word == next)).collect()
+        })
     }
 
     fn stop(ends: &[u32], length: usize, repeats: Option<usize>) -> Stop {
@@ -288,7 +321,7 @@ mod tests {
 
     #[test]
     fn rows_enter_as_one_run_and_leave_when_they_are_done() {
-        let counter = Counter::default();
+        let counter = counter();
         let prompts: [&[u32]; 3] = [&[1, 1, 6], &[2], &[4, 4]];
         let answers = greedy(&counter, &prompts, &stop(&[8], 4, None), 100).unwrap();
         let found: Vec<(&[u32], Ended)> = answers.iter().map(|a| (&a.ids[..], a.ended)).collect();
@@ -308,7 +341,7 @@ mod tests {
         let prompts: [&[u32]; 3] = [&[1, 1, 6], &[2], &[4, 4]];
         let answers = |tokens| {
             let stop = stop(&[8], 4, None);
-            greedy(&Counter::default(), &prompts, &stop, tokens).unwrap()
+            greedy(&counter(), &prompts, &stop, tokens).unwrap()
         };
         assert_eq!(answers(1), answers(100));
     }
@@ -317,7 +350,7 @@ mod tests {
     fn an_answer_ends_where_the_context_is_full_or_nothing_is_asked() {
         let answer = |length| {
             let stop = stop(&[], length, None);
-            let answers = greedy(&Counter::default(), &[&[0; 9]], &stop, 100).unwrap();
+            let answers = greedy(&counter(), &[&[0; 9]], &stop, 100).unwrap();
             answers[0].clone()
         };
         assert_eq!(answer(100).ids, [1, 2, 3, 4]);

@@ -239,46 +239,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::decode::greedy_after;
+    use crate::decode::toy::Toy;
 
     /// Knows how likely each of four tokens is after the last; 0 is the end.
-    struct Chain([[f32; 4]; 4]);
-
-    impl Decoder for Chain {
-        type Cache = Vec<u32>;
-
-        fn context(&self) -> usize {
-            8
-        }
-
-        fn cache(&self) -> Vec<u32> {
-            Vec::new()
-        }
-
-        fn length(&self, cache: &Vec<u32>) -> usize {
-            cache.len()
-        }
-
-        fn truncate(&self, cache: &mut Vec<u32>, length: usize) {
-            cache.truncate(length);
-        }
-
-        fn forward(&self, rows: &mut [Row<'_, Vec<u32>>]) -> Result<Vec<Vec<f32>>> {
-            let logits = rows.iter_mut().map(|row| {
-                row.cache.extend(row.ids);
-                let last = *row.cache.last().unwrap() as usize;
-                self.0[last].iter().map(|share| share.ln()).collect()
-            });
-            Ok(logits.collect())
-        }
+    fn chain() -> Toy {
+        Toy::new(8, |tokens| {
+            let last = tokens.last().map_or(0, |last| *last as usize);
+            CHAIN[last].iter().map(|share| share.ln()).collect()
+        })
     }
 
     /// 1 is likelier than 2 at first, but what follows 2 is sure.
-    const CHAIN: Chain = Chain([
+    const CHAIN: [[f32; 4]; 4] = [
         [1.0, 0.0, 0.0, 0.0],
         [0.25, 0.25, 0.25, 0.25],
         [0.98, 0.005, 0.005, 0.01],
         [0.0, 0.55, 0.45, 0.0],
-    ]);
+    ];
 
     fn begun<'a>(prompts: &[&'a [u32]]) -> Vec<Begun<'a, Vec<u32>>> {
         let begun = prompts.iter().map(|prompt| Begun {
@@ -298,7 +275,14 @@ mod tests {
             length,
             repeats: None,
         };
-        let found = beams(&CHAIN, begun(prompts), &stop, &Rules::default(), &settings).unwrap();
+        let found = beams(
+            &chain(),
+            begun(prompts),
+            &stop,
+            &Rules::default(),
+            &settings,
+        )
+        .unwrap();
         found.into_iter().map(|answer| answer.ids).collect()
     }
 
@@ -315,7 +299,7 @@ mod tests {
             length: 2,
             repeats: None,
         };
-        let greedy = greedy_after(&CHAIN, begun(&[&[3]]), &stop, &Rules::default()).unwrap();
+        let greedy = greedy_after(&chain(), begun(&[&[3]]), &stop, &Rules::default()).unwrap();
         assert_eq!(greedy[0].ids[0], 1);
         assert_eq!(search(&[&[3]], 5, USUAL), [[2]]);
         // One beam sees no more than the likeliest.

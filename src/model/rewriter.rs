@@ -157,7 +157,7 @@ impl<D: Decoder> Asked<D> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::decode::Row;
+    use crate::decode::toy::Toy;
 
     const OPEN: u32 = 1;
     const CLOSE: u32 = 2;
@@ -165,48 +165,17 @@ mod tests {
     const WORDS: usize = 400;
 
     /// Says its prompt's text again, and then the end.
-    struct Copier;
-
-    impl Decoder for Copier {
-        /// The tokens, and how many of them are the prompt.
-        type Cache = (Vec<u32>, usize);
-
-        fn context(&self) -> usize {
-            100
-        }
-
-        fn cache(&self) -> Self::Cache {
-            (Vec::new(), 0)
-        }
-
-        fn length(&self, cache: &Self::Cache) -> usize {
-            cache.0.len()
-        }
-
-        fn truncate(&self, cache: &mut Self::Cache, length: usize) {
-            cache.0.truncate(length);
-        }
-
-        fn forward(&self, rows: &mut [Row<'_, Self::Cache>]) -> Result<Vec<Vec<f32>>> {
-            let logits = rows.iter_mut().map(|row| {
-                let (tokens, prompt) = &mut *row.cache;
-                tokens.extend(row.ids);
-                if *prompt == 0 {
-                    *prompt = tokens.len();
-                }
-                let next = match tokens[1 + tokens.len() - *prompt] {
-                    CLOSE => END,
-                    next => next,
-                };
-                (0..WORDS)
-                    .map(|word| f32::from(u8::from(word == next as usize)))
-                    .collect()
-            });
-            Ok(logits.collect())
-        }
+    fn copies(tokens: &[u32]) -> Vec<f32> {
+        let prompt = tokens.iter().position(|id| *id == CLOSE).unwrap() + 1;
+        let next = match tokens[1 + tokens.len() - prompt] {
+            CLOSE => END,
+            next => next,
+        };
+        let said = |word| f32::from(u8::from(word == next as usize));
+        (0..WORDS).map(said).collect()
     }
 
-    fn copier(room: usize) -> Asked<Copier> {
+    fn copier(room: usize) -> Asked<Toy> {
         let words = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/fixtures/decoders/llama/tokenizer.json"
@@ -227,7 +196,7 @@ mod tests {
                 .all(|id| tokenizer.special().contains(id))
         );
         Asked {
-            decoder: Box::new(Copier),
+            decoder: Box::new(Toy::new(100, copies)),
             tokenizer,
             room,
         }
