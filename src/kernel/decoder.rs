@@ -1,4 +1,4 @@
-//! What a decoder does between its products and attention, over packed rows: RMS norm, rotary positions, gates.
+//! What a decoder does between its products and attention, over packed rows: RMS norm, rotary positions.
 //!
 //! Each row's sums run in an order that depends on that row's place in its own text alone, so a token's state is the same bits
 //! whether its text came as one prompt, in parts, token by token, or among others.
@@ -6,7 +6,6 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::float::exp;
 use super::product::{LANES, fold};
 
 /// Rows of a task.
@@ -45,43 +44,6 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
         *lane += a * b;
     }
     fold(lanes)
-}
-
-/// What a gate makes of its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// `x · sigmoid(x)`.
-    Silu,
-    /// GELU by its approximation with a tanh: `x · sigmoid(√(8/π) (x + 0.044715 x³))`.
-    Gelu,
-}
-
-/// `function(gate) · up`, into `gate`.
-pub fn gated(gate: &mut [f32], up: &[f32], function: Gate) {
-    const PART: usize = 1 << 14;
-    gate.par_chunks_mut(PART)
-        .zip(up.par_chunks(PART))
-        .for_each(|(gate, up)| gated_part(gate, up, function));
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-fn gated_part(gate: &mut [f32], up: &[f32], function: Gate) {
-    const ROOT: f32 = 1.595_769; // √(8/π)
-    match function {
-        Gate::Silu => sigmoid_of(gate, up, |x| x),
-        Gate::Gelu => sigmoid_of(gate, up, |x| ROOT * (x + 0.044_715 * x * x * x)),
-    }
-}
-
-/// `gate · sigmoid(of(gate)) · up`, into `gate`.
-#[inline(always)]
-fn sigmoid_of(gate: &mut [f32], up: &[f32], of: impl Fn(f32) -> f32) {
-    for (gate, up) in gate.iter_mut().zip(up) {
-        let x = of(*gate);
-        let e = exp(-x.abs());
-        let sigmoid = if x < 0.0 { e } else { 1.0 } / (1.0 + e);
-        *gate = *gate * sigmoid * up;
-    }
 }
 
 /// Which numbers of a head are turned together.
@@ -179,19 +141,5 @@ mod tests {
         let mut twice = [1.0, 2.0];
         rotate(&mut twice, 2, &angles(&[3], &[1.0], 2.0), Pairs::Halves);
         assert_eq!(twice, two.map(|v| 2.0 * v));
-    }
-
-    #[test]
-    fn gates_are_those_of_pytorch() {
-        for (function, expected) in [
-            (Gate::Silu, [0.0, -0.537_883, 0.0, 1.462_117, 200.0]),
-            (Gate::Gelu, [0.0, -0.317_616, 0.0, 1.682_384, 200.0]),
-        ] {
-            let mut gate = [-100.0, -1.0, 0.0, 1.0, 100.0];
-            gated(&mut gate, &[2.0; 5], function);
-            for (found, wanted) in gate.iter().zip(expected) {
-                assert!((found - wanted).abs() < 1e-5, "{found} {wanted}");
-            }
-        }
     }
 }

@@ -96,13 +96,11 @@ pub fn gelu(x: &mut [f32]) {
 }
 
 /// `1 / (1 + e⁻ˣ)`.
+#[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     let e = exp(-x.abs());
-    if x < 0.0 {
-        e / (1.0 + e)
-    } else {
-        1.0 / (1.0 + e)
-    }
+    let above = if x < 0.0 { e } else { 1.0 };
+    above / (1.0 + e)
 }
 
 /// Softmax in place: the maximum is taken out first, so nothing overflows.

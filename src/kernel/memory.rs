@@ -271,16 +271,8 @@ fn attend(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::testing::values;
     use super::*;
-
-    fn values(count: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-        };
-        (0..count).map(|_| next()).collect()
-    }
 
     fn past(memory: &Memory, rows: usize) -> Past<'_> {
         Past { memory, rows }

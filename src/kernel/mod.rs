@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+mod activation;
 mod attention;
 mod blocks;
 mod decoder;
@@ -17,11 +18,25 @@ pub mod peak;
 mod product;
 mod seq2seq;
 
+pub use activation::{Activation, activate, gated};
 pub use attention::{Distances, attention, relative_attention};
 pub use blocks::{Blocks, Packed, block_products, block_products_into};
-pub use decoder::{Angles, Gate, Heads, Pairs, angles, gated, rms_norm, rms_norm_rows, rotate};
+pub use decoder::{Angles, Heads, Pairs, angles, rms_norm, rms_norm_rows, rotate};
 pub use float::{add_layer_norm, dense, embed, exp, gelu, sigmoid, softmax};
 pub use int8::{Int8Linear, Isa};
 pub use memory::{Memory, Past, causal_attention};
 pub use product::{Bf16, Weights, product};
-pub use seq2seq::{Activation, Context, Seen, activate, decoder_attention, layer_norm};
+pub use seq2seq::{Context, Seen, decoder_attention, layer_norm};
+
+#[cfg(test)]
+mod testing {
+    /// Numbers from -1 to 1 that look drawn, the same for the same seed.
+    pub(super) fn values(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..count).map(|_| next()).collect()
+    }
+}

@@ -1,5 +1,5 @@
 //! What an encoder-decoder model does between its products that neither an encoder nor a decoder alone does: attention of a decoder's
-//! tokens over keys that may be another text's, with what positions add to scores; activations of all kinds; layer norm by itself.
+//! tokens over keys that may be another text's, with what positions add to scores; layer norm by itself.
 //!
 //! As in a decoder, a token's sums run in an order that depends on its own text alone.
 
@@ -7,66 +7,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::decoder::dot;
-use super::float::{exp, gelu, layer_norm_row, softmax};
+use super::float::{layer_norm_row, softmax};
 use super::product::LANES;
 
-/// Numbers of a task.
-const PART: usize = 1 << 14;
 /// Rows of a task.
 const TASK_ROWS: usize = 16;
-
-/// What stands between the two products of a feed-forward part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// What is above 0.
-    Relu,
-    /// By the error function.
-    Gelu,
-    /// The approximation of GELU by the hyperbolic tangent.
-    GeluTanh,
-    /// `x · sigmoid(x)`.
-    Silu,
-}
-
-/// The activation of each number, in place.
-pub fn activate(x: &mut [f32], activation: Activation) {
-    x.par_chunks_mut(PART).for_each(|x| match activation {
-        Activation::Relu => relu(x),
-        Activation::Gelu => gelu(x),
-        Activation::GeluTanh => gelu_tanh(x),
-        Activation::Silu => silu(x),
-    });
-}
-
-fn relu(x: &mut [f32]) {
-    for x in x {
-        // Not `max`, which would make a number of NaN.
-        *x = if *x < 0.0 { 0.0 } else { *x };
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-fn gelu_tanh(x: &mut [f32]) {
-    // 2 · √(2 / π): half of one plus a hyperbolic tangent is a sigmoid of twice as much.
-    const SLOPE: f32 = 1.595_769;
-    for x in x {
-        *x *= sigmoid(SLOPE * (*x + 0.044_715 * *x * *x * *x));
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2+fma"))]
-fn silu(x: &mut [f32]) {
-    for x in x {
-        *x *= sigmoid(*x);
-    }
-}
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    let e = exp(-x.abs());
-    let above = if x < 0.0 { e } else { 1.0 };
-    above / (1.0 + e)
-}
 
 /// Layer normalisation of each row of `gamma.len()`, in place.
 pub fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
@@ -187,32 +132,6 @@ mod tests {
         assert_eq!(found.len(), wanted.len());
         for (found, wanted) in found.iter().zip(wanted) {
             assert!((found - wanted).abs() < 1e-5, "{found} {wanted}");
-        }
-    }
-
-    #[test]
-    fn activations_are_what_tables_say_and_keep_what_is_no_number() {
-        for (activation, wanted) in [
-            (Activation::Relu, [0.0, 0.0, 1.0, 3.0]),
-            (
-                Activation::Gelu,
-                [-0.045_500_264, 0.0, 0.841_344_7, 2.995_950_3],
-            ),
-            (
-                Activation::GeluTanh,
-                [-0.045_402_3, 0.0, 0.841_192, 2.996_362_6],
-            ),
-            (
-                Activation::Silu,
-                [-0.238_405_85, 0.0, 0.731_058_6, 2.857_722_3],
-            ),
-        ] {
-            let mut x = [-2.0, 0.0, 1.0, 3.0];
-            activate(&mut x, activation);
-            near(&x, &wanted);
-            let mut odd = [f32::NAN, f32::INFINITY];
-            activate(&mut odd, activation);
-            assert!(odd.iter().all(|x| !x.is_finite()), "{activation:?}");
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::rotary::Rotary;
 use crate::error::Result;
-use crate::kernel::{Gate, Heads, Pairs};
+use crate::kernel::{Activation, Heads, Pairs};
 use crate::model::config::File;
 use crate::model::manifest::Architecture;
 
@@ -44,7 +44,7 @@ pub struct Config {
     /// we compute in 32 bits.
     pub word_scale: Option<f32>,
     /// What gates the feed-forward part.
-    pub gate: Gate,
+    pub gate: Activation,
     /// Whether queries, keys and values are one matrix, and so gate and up: Phi-3.
     pub fused: bool,
     /// Whether the file has other parts than this one, which reads text.
@@ -110,7 +110,11 @@ impl Config {
             out_norms: gemma,
             norm_offset: if gemma { 1.0 } else { 0.0 },
             word_scale: gemma.then(|| (width as f32).sqrt()),
-            gate: if gemma { Gate::Gelu } else { Gate::Silu },
+            gate: if gemma {
+                Activation::GeluTanh
+            } else {
+                Activation::Silu
+            },
             fused: architecture == Architecture::Phi3,
             part: false,
         }

@@ -454,11 +454,9 @@ impl Entries {
 impl FeedForward {
     fn forward(&self, x: &[f32]) -> Vec<f32> {
         let mut inner = self.up.forward(x);
-        kernel::activate(&mut inner, self.activation);
-        if let Some(gated) = &self.gated {
-            for (inner, times) in inner.iter_mut().zip(gated.forward(x)) {
-                *inner *= times;
-            }
+        match &self.gated {
+            Some(gated) => kernel::gated(&mut inner, &gated.forward(x), self.activation),
+            None => kernel::activate(&mut inner, self.activation),
         }
         self.down.forward(&inner)
     }
