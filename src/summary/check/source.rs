@@ -1,7 +1,12 @@
 //! A sentence of a source: what may be left out of it so that what stays says nothing else.
 
-use super::words::{CLAUSE, CONJUNCTIONS, Class, MARKS, Word, marks, words};
+use std::ops::Range;
+
+use super::words::{CLAUSE, CONJUNCTIONS, Class, MARKS, OPENERS, Word, is_irregular, marks, words};
 use crate::words::{PREPOSITIONS, has};
+
+/// Words before a noun that may be left out.
+const MOST_MODIFIERS: usize = 3;
 
 /// Words of an aside at the end of a statement, at most.
 const LONGEST_ASIDE: usize = 6;
@@ -77,7 +82,7 @@ impl<'a> Source<'a> {
             if let Some(at) = preposition {
                 stays.extend(&lead[..at]);
                 goes.extend(&lead[at..]);
-            } else if end == q && !run.iter().any(|word| word.raw.ends_with("ing")) {
+            } else if end == q && self.modify(begin..first, first..end, kept) {
                 stays.extend(lead);
             } else {
                 return false;
@@ -89,6 +94,17 @@ impl<'a> Source<'a> {
         marks(goes) == [0; MARKS.len()]
             && marks(stays.iter().copied()) == marks(kept)
             && same(kept.iter(), stays.into_iter())
+    }
+
+    /// Whether the words `run` only modify what follows them, after the words `lead`, of which the article has to stay: else they are a subject
+    /// of their own (`and [the prosecutor] resigned`), or a verb.
+    fn modify(&self, lead: Range<usize>, run: Range<usize>, kept: &[Word<'_>]) -> bool {
+        let article = |word: &Word<'_>| has("a an the", &word.lower);
+        let (lead, run) = (&self.words[lead], &self.words[run]);
+        run.len() <= MOST_MODIFIERS
+            && !run.iter().any(|word| may_be_verb(word))
+            && !lead.iter().any(|word| has("and but or while", &word.lower))
+            && lead.iter().any(article) == kept.iter().any(article)
     }
 
     /// Whether word `i` is a name or a number that what follows would be said of.
@@ -129,11 +145,14 @@ impl<'a> Source<'a> {
         if marks(&self.words[lead..q]) != marks(kept) {
             return false;
         }
+        let speaks = |word: &Word<'_>| word.class == Some(Class::Speech);
         let begins = |at: usize| {
-            let after = |word: &Word<'_>| {
-                word.class == Some(Class::Speech) || has(CONJUNCTIONS, &word.lower)
+            let Some((before, earlier)) = self.words[..at].split_last() else {
+                return true;
             };
-            at == 0 || self.words[at].apart || after(&self.words[at - 1])
+            // `It is doubtful that` is more than what follows; `the minister said on Monday that` is told beside it.
+            let told = before.lower == "that" && earlier.iter().any(speaks);
+            self.words[at].apart || speaks(before) || told || has(OPENERS, &before.lower)
         };
         // As it stands there: `In November`, `It is not known`.
         if (lead..=q).any(|at| begins(at) && same(kept.iter(), self.words[at..q].iter())) {
@@ -143,8 +162,11 @@ impl<'a> Source<'a> {
         let helps =
             |word: &Word<'_>| has("the a an its their his her no not both all", &word.lower);
         let mut at = q;
-        while !begins(at) && self.words[at - 1].content {
+        while !begins(at) && q - at < MOST_MODIFIERS && self.words[at - 1].content {
             at -= 1;
+            if may_be_verb(&self.words[at]) {
+                return false;
+            }
         }
         while !begins(at) && helps(&self.words[at - 1]) {
             at -= 1;
@@ -182,6 +204,12 @@ impl<'a> Source<'a> {
         let aside = next.apart && opening.is_some_and(|at| leads(&self.words[at - 1]));
         (next.apart || leads(next)) && !aside
     }
+}
+
+/// Whether it looks like a verb, which does not modify a noun.
+fn may_be_verb(word: &Word<'_>) -> bool {
+    let ends = |end: &str| word.lower.ends_with(end);
+    ends("ing") || ends("ed") || is_irregular(&word.lower)
 }
 
 /// Words before a new statement that are none of it.

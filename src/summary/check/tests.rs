@@ -334,3 +334,101 @@ fn a_clause_goes_on_after_an_aside() {
         .is_some()
     );
 }
+
+#[test]
+fn what_looks_like_a_shortening_and_says_something_else_is_refused() {
+    for (source, text) in [
+        (
+            "Borland's army attacked Arvenia's fleet near Lorne on Sunday.",
+            "Arvenia's fleet near Lorne on Sunday.",
+        ),
+        (
+            "Borland's army hit Arvenia's fleet near Lorne on Sunday.",
+            "Arvenia's fleet near Lorne on Sunday.",
+        ),
+        (
+            "The court said the minister had lied, and the prosecutor resigned on Monday.",
+            "The court said the minister had lied and resigned on Monday.",
+        ),
+        (
+            "The court said the minister had lied, and prosecutors resigned on Monday.",
+            "The court said the minister had lied and resigned on Monday.",
+        ),
+        (
+            "It is doubtful that the summit takes place in Esker.",
+            "The summit takes place in Esker.",
+        ),
+        (
+            "Talks start on Monday at the earliest, the ministry said.",
+            "Talks start on Monday, the ministry said.",
+        ),
+        (
+            "The fire killed at least 20 people in Lorne.",
+            "The fire killed 20 people in Lorne.",
+        ),
+        (
+            "Only three of the twelve ministers attended the meeting.",
+            "Three of the twelve ministers attended the meeting.",
+        ),
+        (
+            "The union said it will not only strike but also sue the company.",
+            "The union said it will strike but also sue the company.",
+        ),
+        (
+            "Nearly all members of the council voted against the plan.",
+            "All members of the council voted against the plan.",
+        ),
+        (
+            "A report that the king had died was false, the palace said.",
+            "The king had died, the palace said.",
+        ),
+        (
+            "President Marsh's brother was arrested on Friday in Esker.",
+            "President Marsh was arrested on Friday in Esker.",
+        ),
+        (
+            "Anna Marsh met the wife of Tomas Rovik in Esker.",
+            "Anna Marsh met Tomas Rovik in Esker.",
+        ),
+        (
+            "The strike at the mill ended and the one at the port goes on.",
+            "The strike at the mill goes on.",
+        ),
+        (
+            "The ceasefire has held except in Lorne, where fighting resumed.",
+            "The ceasefire has held in Lorne.",
+        ),
+        (
+            "Doctors tried to save the minister after the attack.",
+            "Doctors save the minister after the attack.",
+        ),
+        (
+            "According to the opposition, the president has fled to Borland.",
+            "The president has fled to Borland.",
+        ),
+    ] {
+        assert!(kind(text, &[source]).is_some(), "{text}");
+    }
+    for (source, text) in [
+        (
+            "Talks between Arvenia and Borland, which collapsed in May, resume on Friday.",
+            "Talks between Arvenia and Borland resume on Friday.",
+        ),
+        (
+            "Marsh, unlike Rovik, opposes the treaty with Borland.",
+            "Marsh opposes the treaty with Borland.",
+        ),
+        (
+            "The angry dock workers of Lorne ended a long strike on Friday.",
+            "The dock workers of Lorne ended a strike on Friday.",
+        ),
+    ] {
+        assert_eq!(
+            check(&[text], &[source])
+                .map_err(|flaw| flaw.to_string())
+                .err(),
+            None,
+            "{text}"
+        );
+    }
+}

@@ -95,6 +95,11 @@ fn class(lower: &str, stem: &str, before: &str, capital: bool) -> Option<Class> 
     doubts.then_some(Class::Doubt)
 }
 
+/// Whether it is a form that no rule makes, and so of a verb.
+pub(super) fn is_irregular(lower: &str) -> bool {
+    IRREGULAR.into_iter().any(|forms| has(forms, lower))
+}
+
 /// A number in digits.
 pub(super) fn number(lower: &str) -> Option<String> {
     if let Some(at) = NUMBERS
@@ -151,16 +156,18 @@ pub(super) fn stem(lower: &str) -> String {
 
 /// Words that open a clause that can be left out.
 pub(super) const CLAUSE: &str = "who which whose where although though but while whereas and after before as with saying adding";
-/// Words that a clause may begin after.
+/// Words that a statement may begin after.
+pub(super) const OPENERS: &str = "and but while as when although because after";
+/// Words that part one clause from another.
 pub(super) const CONJUNCTIONS: &str =
     "and but that while as when although because after before who which where";
 const SPEECH: &str = "said say says saying told tell tells according announced announce announces added adds stated reported reports";
 const CONDITIONS: &str = "if unless until provided whether pending except";
 const DOUBTS: &str = "may might could would should possibly perhaps probably likely reportedly allegedly apparently tentatively due willing
-    former formerly initially almost nearly deputy acting interim vice ex";
+    former formerly initially almost nearly deputy acting interim vice ex earliest latest least roughly approximately hardly barely scarcely once";
 /// Verbs and nouns of what is not yet so, without their inflection.
 const DOUBTING: &str = "hop expect plan intend seek want consider alleg rumour rumor propos offer urg seem appear believ think fear aim ask demand request
-    threaten warn possibl potential suggest claim tentativ prospect bid call";
+    threaten warn possibl potential suggest claim tentativ prospect bid call doubtful doubt unclear uncertain unconfirm try";
 /// Of the marks, those that only help a verb.
 const HELPERS: &str = "no not never none nobody nothing nowhere neither nor without cannot may might could would should if unless until whether to off out";
 const DENYING_PHRASES: &str =
@@ -168,7 +175,7 @@ const DENYING_PHRASES: &str =
 /// Words that add nothing.
 const IDLE: &str = "per cent percent also still that";
 const NUMBERS: &str = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty";
-/// A word, and forms of it that no rule makes.
+/// A verb, and forms of it that no rule makes.
 const IRREGULAR: [&str; 24] = [
     "meet met",
     "hold held",
@@ -193,5 +200,5 @@ const IRREGULAR: [&str; 24] = [
     "think thought",
     "fall fell fallen",
     "rise rose risen",
-    "man men",
+    "hit hitting",
 ];
