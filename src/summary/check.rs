@@ -184,14 +184,12 @@ type Place = (usize, usize);
 /// subject. At a break the rewriting may go on elsewhere. The sentences of one way through.
 fn joined(words: &[Word<'_>], sources: &[Source<'_>]) -> Result<BTreeSet<usize>, Flaw> {
     let content: Vec<usize> = (0..words.len()).filter(|i| words[*i].content).collect();
-    let everywhere = |stem: &str| -> Vec<Place> {
+    let everywhere = |word: &Word<'_>| -> Vec<Place> {
         let mut found = Vec::new();
         for (s, source) in sources.iter().enumerate() {
             let at = source.words.iter().enumerate();
-            found.extend(
-                at.filter(|(_, w)| w.content && w.stem == stem)
-                    .map(|(p, _)| (s, p)),
-            );
+            let same = |w: &Word<'_>| w.content && w.stem == word.stem && w.owns == word.owns;
+            found.extend(at.filter(|(_, w)| same(w)).map(|(p, _)| (s, p)));
         }
         found
     };
@@ -202,7 +200,7 @@ fn joined(words: &[Word<'_>], sources: &[Source<'_>]) -> Result<BTreeSet<usize>,
         let kept = &words[last.map_or(0, |last| last + 1)..i];
         let begins = last.is_none_or(|last| breaks(words, last, i));
         let before = ways.last().map_or(&[][..], |before| &before[..]);
-        let next = everywhere(&words[i].stem).into_iter().filter_map(|(s, q)| {
+        let next = everywhere(&words[i]).into_iter().filter_map(|(s, q)| {
             let follows = before
                 .iter()
                 .map(|(place, _)| *place)

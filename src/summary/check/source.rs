@@ -101,7 +101,9 @@ impl<'a> Source<'a> {
     fn modify(&self, lead: Range<usize>, run: Range<usize>, kept: &[Word<'_>]) -> bool {
         let article = |word: &Word<'_>| has("a an the", &word.lower);
         let (lead, run) = (&self.words[lead], &self.words[run]);
-        run.len() <= MOST_MODIFIERS
+        // `the harbour [master] resigned`: what follows a noun at once is what the noun modifies.
+        !lead.is_empty()
+            && run.len() <= MOST_MODIFIERS
             && !run.iter().any(|word| may_be_verb(word))
             && !lead.iter().any(|word| has("and but or while", &word.lower))
             && lead.iter().any(article) == kept.iter().any(article)

@@ -27,6 +27,8 @@ pub(super) struct Word<'a> {
     pub(super) content: bool,
     pub(super) name: bool,
     pub(super) number: bool,
+    /// Whether what follows belongs to it: `the president's`.
+    pub(super) owns: bool,
     /// Whether a comma, a dash, a bracket or the like stands before it.
     pub(super) apart: bool,
 }
@@ -66,6 +68,8 @@ pub(super) fn words(text: &str) -> Vec<Word<'_>> {
             content: number.is_some() || !(idle || helps) && raw.len() > 1,
             name: capital && !words.is_empty() && !is_function_word(&lower),
             number: number.is_some(),
+            owns: lower.ends_with("'s")
+                || raw.ends_with('s') && text[end..].starts_with(['\'', '’']),
             apart,
             stem,
         });
@@ -80,6 +84,7 @@ fn class(lower: &str, stem: &str, before: &str, capital: bool) -> Option<Class> 
         || lower.ends_with("n't")
         || has_stem(context::DENYING, lower)
         || has_stem("fail", lower)
+        || lower == "vain"
         || phrase()
     {
         return Some(Class::Denial);
@@ -162,9 +167,9 @@ pub(super) const OPENERS: &str = "and but while as when although because after";
 pub(super) const CONJUNCTIONS: &str =
     "and but that while as when although because after before who which where";
 const SPEECH: &str = "said say says saying told tell tells according announced announce announces added adds stated reported reports";
-const CONDITIONS: &str = "if unless until provided whether pending except";
+const CONDITIONS: &str = "if unless until provided whether pending except subject";
 const DOUBTS: &str = "may might could would should possibly perhaps probably likely reportedly allegedly apparently tentatively due willing
-    former formerly initially almost nearly deputy acting interim vice ex earliest latest least roughly approximately hardly barely scarcely once";
+    former formerly initially almost nearly deputy acting interim vice ex earliest latest least fake mock bogus sham shadow purported supposed fictional roughly approximately hardly barely scarcely once";
 /// Verbs and nouns of what is not yet so, without their inflection.
 const DOUBTING: &str = "hop expect plan intend seek want consider alleg rumour rumor propos offer urg seem appear believ think fear aim ask demand request
     threaten warn possibl potential suggest claim tentativ prospect bid call doubtful doubt unclear uncertain unconfirm try";
