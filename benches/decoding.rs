@@ -28,10 +28,10 @@ struct Request {
     length: usize,
 }
 
-/// Our decoder, with the time of the passes that read prompts, and of the others.
+/// Our decoder, with the time of the passes that read prompts.
 struct Timed {
     decoder: Llama,
-    seconds: Mutex<(f64, f64)>,
+    prompt_seconds: Mutex<f64>,
 }
 
 impl Decoder for Timed {
@@ -58,7 +58,7 @@ impl Decoder for Timed {
         let begun = Instant::now();
         let logits = self.decoder.forward(rows);
         if is_prompt {
-            self.seconds.lock().unwrap().0 += begun.elapsed().as_secs_f64();
+            *self.prompt_seconds.lock().unwrap() += begun.elapsed().as_secs_f64();
         }
         logits
     }
@@ -68,7 +68,7 @@ impl Decoder for Timed {
 type Told = (f64, f64, Vec<Vec<u32>>);
 
 fn ours(timed: &Timed, request: &Request) -> Told {
-    *timed.seconds.lock().unwrap() = (0.0, 0.0);
+    *timed.prompt_seconds.lock().unwrap() = 0.0;
     let stop = Stop {
         ends: Vec::new(),
         length: request.length,
@@ -78,7 +78,7 @@ fn ours(timed: &Timed, request: &Request) -> Told {
     let begun = Instant::now();
     let answers = greedy(timed, &prompts, &stop, usize::MAX).unwrap();
     let whole = begun.elapsed().as_secs_f64();
-    let (prompt, _) = *timed.seconds.lock().unwrap();
+    let prompt = *timed.prompt_seconds.lock().unwrap();
     let ids = answers.into_iter().map(|answer| answer.ids).collect();
     (prompt, whole - prompt, ids)
 }
@@ -130,7 +130,7 @@ fn main() {
         None => {
             let timed = Timed {
                 decoder: Llama::from_gguf(&file, Architecture::Llama).unwrap(),
-                seconds: Mutex::default(),
+                prompt_seconds: Mutex::default(),
             };
             Box::new(move |request| ours(&timed, request))
         }

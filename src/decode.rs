@@ -11,7 +11,7 @@ pub use self::beams::{Beams, Early, beams};
 pub use self::rules::Rules;
 
 use crate::batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A language model that reads tokens from left to right.
 pub trait Decoder: Send + Sync {
@@ -34,7 +34,7 @@ pub trait Decoder: Send + Sync {
     /// one after the other; those of a row depend on that row alone.
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model) when a row is longer than the context, a token is none, or the device fails.
+    /// [`Error::Model`](crate::Error::Model) when a row is longer than the context, a token is none, or there is another failure.
     fn forward(&self, rows: &mut [Row<'_, Self::Cache>]) -> Result<Vec<Vec<f32>>>;
 }
 
@@ -160,6 +160,7 @@ pub fn greedy_after<D: Decoder>(
         let logits = decoder.forward(&mut rows)?;
         let mut still = Vec::with_capacity(live.len());
         for (mut live, mut logits) in live.into_iter().zip(logits) {
+            numbers(&logits)?;
             rules.apply(stop, live.prompt, &live.ids, &mut logits);
             let next = likeliest(&logits);
             let ended = match stop.ends.contains(&next) {
@@ -181,6 +182,24 @@ pub fn greedy_after<D: Decoder>(
         live = still;
     }
     Ok(answers)
+}
+
+/// Refuses logits of which no word is the likeliest: what would be said would look like any other answer.
+fn numbers(logits: &[f32]) -> Result<()> {
+    let nan = logits.iter().any(|logit| logit.is_nan());
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    match !nan && top.is_finite() {
+        true => Ok(()),
+        false => Err(no_number()),
+    }
+}
+
+/// The error of a model whose answer is no number.
+pub(crate) fn no_number() -> Error {
+    Error::Model(
+        "the model's answer is no number: its weights are damaged, or not meant for this arithmetic"
+            .to_owned(),
+    )
 }
 
 /// What has not been read yet: the prompt, or what was said last.
@@ -356,6 +375,25 @@ mod tests {
         assert_eq!(answer(100).ids, [1, 2, 3, 4]);
         assert_eq!(answer(100).ended, Ended::Length);
         assert!(answer(0).ids.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_number_is_an_error_and_the_likeliest_is_found_in_any_lane() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let broken = Toy::new(12, move |tokens| match tokens.len() {
+                1 => vec![0.0; 20],
+                _ => vec![bad; 20],
+            });
+            let error = greedy(&broken, &[&[1]], &stop(&[], 4, None), 100).unwrap_err();
+            assert!(error.to_string().contains("no number"), "{bad}: {error}");
+        }
+        for at in 0..40 {
+            let mut logits = vec![-1.0; 40];
+            logits[at] = 2.0;
+            assert_eq!(likeliest(&logits), at as u32);
+            logits[39] = 2.0;
+            assert_eq!(likeliest(&logits), at as u32, "of equals the first");
+        }
     }
 
     #[test]

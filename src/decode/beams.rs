@@ -2,7 +2,7 @@
 //! to an end the likeliest for its length is taken. Step by step what transformers' `generate` computes (its `_beam_search`), in 32 bits
 //! where it does; its beams without hope, which it keeps for their shape, are left out.
 
-use super::{Answer, Begun, Decoder, Ended, Row, Rules, Stop, latest, nothing};
+use super::{Answer, Begun, Decoder, Ended, Row, Rules, Stop, latest, nothing, numbers};
 use crate::error::Result;
 
 /// How answers are searched for.
@@ -106,7 +106,8 @@ where
         let mut logits = decoder.forward(&mut rows)?.into_iter();
         let mut still = Vec::with_capacity(searches.len());
         for mut search in searches {
-            let logits = logits.by_ref().take(search.live.len()).collect();
+            let logits: Vec<Vec<f32>> = logits.by_ref().take(search.live.len()).collect();
+            logits.iter().try_for_each(|logits| numbers(logits))?;
             let full = |cache: &D::Cache| decoder.length(cache) >= decoder.context();
             match search.step(logits, full, stop, rules, beams) {
                 false => still.push(search),

@@ -53,6 +53,17 @@ impl Blocks {
         }
     }
 
+    /// Whether scale and least value of a block are numbers.
+    fn is_finite(self, block: &[u8]) -> bool {
+        let halves = match self {
+            Self::Q4_0 | Self::Q8_0 => 1,
+            Self::Q4_1 => 2,
+        };
+        let mut halves = block.chunks_exact(2).take(halves);
+        // All bits of the exponent are an infinity or no number.
+        halves.all(|half| half[1] & 0x7c != 0x7c)
+    }
+
     /// Those before the weights.
     fn head(self) -> usize {
         match self {
@@ -140,7 +151,10 @@ impl Packed {
         let fits = inputs.is_multiple_of(BLOCK)
             && length > 0
             && blocks.len() == length
-            && Isa::available().contains(&isa);
+            && Isa::available().contains(&isa)
+            && blocks
+                .par_chunks_exact(kind.bytes())
+                .all(|block| kind.is_finite(block));
         if !fits {
             return None;
         }
@@ -370,7 +384,7 @@ fn multiply<F: Format>(isa: Isa, lines: &[Line<'_>], weights: &[u8], y: &mut [Ti
     }
 }
 
-/// The number in half precision at `at`, which is finite.
+/// The number in half precision at `at`, which [`Blocks::is_finite`] has seen to be one.
 #[inline(always)]
 fn half(block: &[u8], at: usize) -> f32 {
     let bits = u16::from_le_bytes([block[at], block[at + 1]]);

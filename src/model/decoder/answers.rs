@@ -6,7 +6,7 @@
 //! no evidence.
 
 use crate::batch;
-use crate::decode::{Decoder, Row};
+use crate::decode::{Decoder, Row, no_number};
 use crate::error::{Error, Result};
 use crate::model::classifier;
 use crate::model::manifest::{Label, Manifest};
@@ -80,7 +80,7 @@ impl Answers {
     /// Reads a batch: each item is the windows of one article and claim. At most about `tokens` tokens are read at once.
     ///
     /// # Errors
-    /// [`Error::Model`] when the device fails.
+    /// [`Error::Model`] when the model's answer is no number, or as [`Decoder::forward`].
     pub fn read(&self, articles: &[&[Window]], tokens: usize) -> Result<Vec<Reading>> {
         let windows: Vec<&Window> = articles.iter().copied().flatten().collect();
         let mut shares = Vec::with_capacity(windows.len());
@@ -145,9 +145,7 @@ impl Answers {
             let sum: f64 = shares.iter().sum();
             match sum.is_finite() {
                 true => Ok(shares.map(|share| (share / sum) as f32)),
-                false => Err(Error::Model(
-                    "the model's answer is no number: its weights are damaged, or not meant for this arithmetic".to_owned(),
-                )),
+                false => Err(no_number()),
             }
         });
         shares.collect()

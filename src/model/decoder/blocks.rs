@@ -1,7 +1,7 @@
 //! Blocks of the kinds that our products do not take, as those that they do.
 //!
-//! Q4_K is Q4_1 but for how its scales are written. All others become 8 bits, rounded to half a step of 127 at most: as exactly as the rows are
-//! that they are multiplied with.
+//! Q4_K is Q4_1 but for how its scales are written. All others become 8 bits, rounded to half a step of 127 at most (where half precision has a
+//! normal number for the scale): as exactly as the rows are that they are multiplied with.
 
 use candle_core::quantized::{GgmlDType, QTensor, ggml_file};
 use candle_core::{Device, Tensor};
@@ -82,6 +82,21 @@ mod tests {
     use crate::kernel::{Blocks, Packed};
 
     #[test]
+    fn scales_that_are_no_numbers_in_half_precision_are_refused() {
+        // 2,000 times 63 is past the largest half.
+        let mut block = vec![0u8; 144];
+        block[..2].copy_from_slice(&f16::from_f32(2000.0).to_le_bytes());
+        block[4..16].fill(63);
+        let packed = |block: &[u8]| Packed::new(Blocks::Q4_1, &of_q4_k(block), (256, 1));
+        assert!(packed(&block).is_none());
+        block[..2].copy_from_slice(&f16::from_f32(1000.0).to_le_bytes());
+        assert!(packed(&block).is_some());
+        let mut block = vec![0u8; 34];
+        block[1] = 0x7e;
+        assert!(Packed::new(Blocks::Q8_0, &block, (32, 1)).is_none());
+    }
+
+    #[test]
     fn every_kind_is_what_it_spreads_out_to_or_next_to_it() {
         let (rows, columns) = (3, 512);
         let values: Vec<f32> = (0..rows * columns)
@@ -96,10 +111,17 @@ mod tests {
             GgmlDType::Q6K,
             GgmlDType::Q5_0,
             GgmlDType::Q5_1,
+            GgmlDType::Q4_0,
+            GgmlDType::Q4_1,
+            GgmlDType::Q8_0,
         ] {
             let quantised = QTensor::quantize(&values, kind).unwrap();
             let data = quantised.data().unwrap();
+            let as_they_are = |kind| (Packed::new(kind, &data, (columns, rows)), 1e-6);
             let (packed, most) = match kind {
+                GgmlDType::Q4_0 => as_they_are(Blocks::Q4_0),
+                GgmlDType::Q4_1 => as_they_are(Blocks::Q4_1),
+                GgmlDType::Q8_0 => as_they_are(Blocks::Q8_0),
                 // Scale and least value become halves, each off by 2⁻¹² of itself: together they are up to three times the top, and rounding twice
                 // comes to as much again.
                 GgmlDType::Q4K => (

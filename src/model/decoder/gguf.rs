@@ -223,8 +223,14 @@ impl<'a> Gguf<'a> {
         let start = (file.len() - bytes.0.len()).next_multiple_of(alignment);
         let data = file.get(start..).unwrap_or_default();
         let mut tensors = BTreeMap::new();
+        let mut bytes = 0usize;
         for (name, shape, kind, offset) in found {
             let info = Info::new(name, shape, kind, offset, alignment, data)?;
+            // Each is unpacked: many that lie in one place would take many times its memory.
+            bytes = bytes.saturating_add(info.data.len());
+            if bytes > data.len() {
+                return fail("its tensors lie one over the other");
+            }
             if tensors.insert(name, info).is_some() {
                 return fail(&format!("the tensor `{name}` is there twice"));
             }
@@ -274,7 +280,7 @@ impl<'a> Gguf<'a> {
         }
     }
 
-    /// A matrix of exactly `rows` by `columns`, in the type that it is stored in.
+    /// A matrix of exactly `rows` by `columns`, in the type that it is multiplied in.
     ///
     /// # Errors
     /// [`Error::Model`] when it is missing, of another shape, or not finite.
@@ -282,7 +288,9 @@ impl<'a> Gguf<'a> {
         let info = self.take(name, &[rows, columns])?;
         let pack = |kind, blocks: &[u8]| match Packed::new(kind, blocks, (columns, rows)) {
             Some(packed) => Ok(Matrix::Blocks(packed)),
-            None => fail(&format!("the matrix `{name}` is empty")),
+            None => fail(&format!(
+                "the matrix `{name}` is empty, or holds what is no number"
+            )),
         };
         Ok(match info.kind {
             GgmlDType::BF16 => Matrix::Bf16(halves(info.data).map(Bf16).collect()),

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{self, Bf16, Packed, Weights as Spread};
 use crate::model::weights::Weights;
 
-/// A matrix `[outputs][inputs]` in the type that it is stored in.
+/// A matrix `[outputs][inputs]` in the type that it is multiplied in.
 pub enum Matrix {
     /// 32 bits.
     Float(Vec<f32>),
