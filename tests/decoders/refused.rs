@@ -1,7 +1,6 @@
 //! Decoders that would be computed otherwise than they say, and files that are none: each is refused with what is wrong.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Value as Written;
@@ -365,137 +364,88 @@ fn no_value_of_a_gguf_file_makes_a_decoder_fall() {
 
 #[test]
 fn a_gguf_file_that_is_not_what_it_says_is_refused() {
-    type Change = fn(&mut BTreeMap<String, Written>);
-    let cases: [(Change, &str); 9] = [
+    let text = |text: &str| Some(Written::String(text.to_owned()));
+    let (whole, float) = (|n| Some(Written::U32(n)), |x| Some(Written::F32(x)));
+    // A value, or that it is gone.
+    for (family, key, value, says) in [
+        ("llama", "general.architecture", text("gemma"), "gemma"),
+        ("llama", "llama.block_count", None, "block_count is missing"),
+        ("llama", "llama.block_count", text("two"), "block_count"),
+        ("llama", "llama.block_count", whole(1), "does not know"),
         (
-            |v| {
-                drop(v.insert(
-                    "general.architecture".into(),
-                    Written::String("gemma".into()),
-                ))
-            },
-            "gemma",
-        ),
-        (
-            |v| drop(v.remove("llama.block_count")),
-            "block_count is missing",
-        ),
-        (
-            |v| drop(v.insert("llama.block_count".into(), Written::String("two".into()))),
-            "block_count",
-        ),
-        (
-            |v| drop(v.insert("llama.block_count".into(), Written::U32(1))),
-            "does not know",
-        ),
-        (
-            |v| drop(v.insert("llama.attention.scale".into(), Written::F32(0.1))),
+            "llama",
+            "llama.attention.scale",
+            float(0.1),
             "attention.scale",
         ),
+        ("llama", "llama.expert_count", whole(8), "experts"),
+        ("llama", "llama.rope.scaling.type", text("yarn"), "yarn"),
+        ("llama", "llama.rope.dimension_count", whole(4), "8 wide"),
+        ("llama", "llama.embedding_length", whole(64), "shape"),
         (
-            |v| drop(v.insert("llama.expert_count".into(), Written::U32(8))),
-            "experts",
+            "llama",
+            "llama.rope.freq_base_swa",
+            float(100.0),
+            "freq_base_swa",
         ),
-        (
-            |v| {
-                drop(v.insert(
-                    "llama.rope.scaling.type".into(),
-                    Written::String("yarn".into()),
-                ))
-            },
-            "yarn",
-        ),
-        (
-            |v| drop(v.insert("llama.rope.dimension_count".into(), Written::U32(4))),
-            "8 wide",
-        ),
-        (
-            |v| drop(v.insert("llama.embedding_length".into(), Written::U32(64))),
-            "shape",
-        ),
-    ];
-    for (change, says) in cases {
-        let bytes = gguf("llama", GgmlDType::F32, &change);
-        let error = Llama::from_gguf(&bytes, Architecture::Llama).err().unwrap();
-        assert!(error.to_string().contains(says), "{says}: {error}");
-    }
-    let set = |key: &str, value: Written| {
-        let (key, value) = (key.to_owned(), value);
-        move |v: &mut BTreeMap<String, Written>| drop(v.insert(key.clone(), value.clone()))
-    };
-    let cases = [
         (
             "gemma3",
-            set("gemma3.final_logit_softcapping", Written::F32(30.0)),
+            "gemma3.final_logit_softcapping",
+            float(30.0),
             "final_logit_softcapping",
         ),
         (
             "gemma3",
-            set("gemma3.vision.block_count", Written::U32(2)),
+            "gemma3.vision.block_count",
+            whole(2),
             "vision.block_count",
         ),
         (
             "gemma3",
-            set("gemma3.rope.scaling.factor", Written::F32(0.0)),
+            "gemma3.rope.scaling.factor",
+            float(0.0),
             "scaling.factor",
         ),
         (
             "gemma3",
-            set("gemma3.rope.freq_base_swa", Written::F32(-1.0)),
+            "gemma3.rope.freq_base_swa",
+            float(-1.0),
             "freq_base_swa",
         ),
-        (
-            "llama",
-            set("llama.rope.freq_base_swa", Written::F32(100.0)),
-            "freq_base_swa",
-        ),
+        ("phi4", "phi3.rope.dimension_count", whole(5), "8 wide"),
+        ("phi4", "phi3.rope.dimension_count", whole(0), "shape"),
+        ("phi4", "phi3.rope.dimension_count", whole(4), "shape"),
         (
             "phi4",
-            set("phi3.rope.dimension_count", Written::U32(5)),
-            "8 wide",
-        ),
-        (
-            "phi4",
-            set("phi3.rope.dimension_count", Written::U32(0)),
-            "shape",
-        ),
-        (
-            "phi4",
-            set("phi3.rope.dimension_count", Written::U32(4)),
-            "shape",
+            "phi3.rope.scaling.original_context_length",
+            None,
+            "original_context_length",
         ),
         (
             "phi3",
-            set("phi3.rope.scaling.type", Written::String("longrope".into())),
+            "phi3.rope.scaling.type",
+            text("longrope"),
             "longrope",
         ),
-        (
-            "phi3",
-            set("phi3.rope.dimension_count", Written::U32(0)),
-            "frequencies",
-        ),
+        ("phi3", "phi3.rope.dimension_count", whole(0), "frequencies"),
         (
             "smollm3",
-            set("smollm3.no_rope_layer_interval", Written::U32(2)),
+            "smollm3.no_rope_layer_interval",
+            whole(2),
             "does not know",
         ),
-    ];
-    for (family, change, says) in &cases {
-        let bytes = gguf(family, GgmlDType::F32, change);
+    ] {
+        let bytes = gguf(family, GgmlDType::F32, &|values| {
+            match &value {
+                Some(value) => values.insert(key.to_owned(), value.clone()),
+                None => values.remove(key),
+            };
+        });
         let error = Llama::from_gguf(&bytes, architecture(family))
             .err()
             .unwrap();
-        assert!(error.to_string().contains(says), "{says}: {error}");
+        assert!(error.to_string().contains(says), "{key}, {says}: {error}");
     }
-    let gone = |v: &mut BTreeMap<String, Written>| {
-        drop(v.remove("phi3.rope.scaling.original_context_length"));
-    };
-    let bytes = gguf("phi4", GgmlDType::F32, &gone);
-    let error = Llama::from_gguf(&bytes, Architecture::Phi3).err().unwrap();
-    assert!(
-        error.to_string().contains("original_context_length"),
-        "{error}"
-    );
     let bytes = gguf("llama", GgmlDType::F32, &|_| ());
     let error = Llama::from_gguf(&bytes, Architecture::Qwen2).err().unwrap();
     assert!(error.to_string().contains("`llama`"), "{error}");
@@ -505,4 +455,25 @@ fn a_gguf_file_that_is_not_what_it_says_is_refused() {
             "{end}"
         );
     }
+}
+
+#[test]
+fn tensors_that_lie_one_over_the_other_are_refused() {
+    let mut bytes = gguf("llama", GgmlDType::F32, &|_| ());
+    // Each tensor's offset stands after its name, its dimensions and its type.
+    let offsets = bytes
+        .windows(7)
+        .enumerate()
+        .filter(|(_, name)| name == b".weight");
+    let offsets = offsets.map(|(at, _)| {
+        let at = at + 7;
+        at + 4 + 8 * usize::from(bytes[at]) + 4
+    });
+    let at = |place: usize| u64::from_le_bytes(bytes[place..place + 8].try_into().unwrap());
+    let last = offsets.max_by_key(|place| at(*place)).unwrap();
+    // The last one lies over the first, and its own bytes are gone: all sizes together are more than the file has.
+    bytes[last..last + 8].fill(0);
+    bytes.truncate(bytes.len() - 32);
+    let error = Llama::from_gguf(&bytes, Architecture::Llama).err().unwrap();
+    assert!(error.to_string().contains("one over the other"), "{error}");
 }
