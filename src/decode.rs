@@ -34,7 +34,7 @@ pub trait Decoder: Send + Sync {
     /// one after the other; those of a row depend on that row alone.
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model) when a row is longer than the context, a token is none, or there is another failure.
+    /// [`Error::Model`] when a row is longer than the context, a token is none, or there is another failure.
     fn forward(&self, rows: &mut [Row<'_, Self::Cache>]) -> Result<Vec<Vec<f32>>>;
 }
 

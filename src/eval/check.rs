@@ -112,7 +112,7 @@ pub fn check(path: &Path, seed: u64) -> Result<CheckReport> {
                 supported,
                 support: check::support(text, &sources),
                 overlap: overlap(text, &sources),
-                flaw: check::check(&split(text), &near).err(),
+                flaw: flaw(text, &near),
             };
             all.push(Sentence {
                 text: text.clone(),
@@ -161,6 +161,19 @@ pub struct Sentence {
 fn split(text: &str) -> Vec<&str> {
     let places = sentences::split(text);
     places.into_iter().map(|at| &text[at]).collect()
+}
+
+/// What is wrong with a sentence beside the source that supports it most; nothing, if it is a shortening of any.
+fn flaw(text: &str, sources: &[&str]) -> Option<Flaw> {
+    let nearest = sources.iter().max_by(|a, b| {
+        let support = |source: &str| check::support(text, &[source]);
+        support(a).total_cmp(&support(b))
+    });
+    let passes = |source: &&str| check::check(text, source).is_ok();
+    match sources.iter().any(passes) {
+        true => None,
+        false => check::check(text, nearest.copied().unwrap_or_default()).err(),
+    }
 }
 
 /// Share of the pairs of neighbouring words that the sources have.

@@ -321,6 +321,6 @@ pub(super) const DENYING: &str = "denie deny dismiss reject refus cancel suspend
 const PHRASES: &str = "ruled-out called-off broke-off broken-off put-off yet-to";
 /// What makes a statement hold only sometimes.
 const LIMITS: &str = "only unless until provided if condition conditions conditional contingent";
-const DAYS: &str = "monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight yesterday week month";
-const MONTHS: &str = "january february march april may june july august september october november december jan feb mar apr jun jul aug
+pub(super) const DAYS: &str = "monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight yesterday week month";
+pub(super) const MONTHS: &str = "january february march april may june july august september october november december jan feb mar apr jun jul aug
     sep sept oct nov dec";

@@ -8,9 +8,9 @@ use super::words::{Word, words};
 /// has, and its pairs of neighbouring words that carry meaning that any has; less a fifth for each word that none has.
 pub fn support(sentence: &str, sources: &[&str]) -> f32 {
     let ours = words(sentence);
-    let theirs: Vec<Vec<Word<'_>>> = sources.iter().map(|text| words(text)).collect();
-    let all = |_: &&Word<'_>| true;
-    let content = |word: &&Word<'_>| word.content;
+    let theirs: Vec<Vec<Word>> = sources.iter().map(|text| words(text)).collect();
+    let all = |_: &&Word| true;
+    let content = |word: &&Word| word.content;
     let (mine, meaning) = (pairs(&ours, all), pairs(&ours, content));
     let best = theirs
         .iter()
@@ -35,10 +35,10 @@ pub fn sources<'a>(text: &str, sentences: &[&'a str]) -> Vec<&'a str> {
         .filter(|word| word.content)
         .map(|word| &word.stem[..])
         .collect();
-    let theirs: Vec<Vec<Word<'_>>> = sentences.iter().map(|text| words(text)).collect();
+    let theirs: Vec<Vec<Word>> = sentences.iter().map(|text| words(text)).collect();
     let mut chosen = BTreeSet::new();
     for _ in 0..MOST_SOURCES {
-        let brings = |source: &[Word<'_>]| {
+        let brings = |source: &[Word]| {
             let stems: BTreeSet<&str> = source.iter().map(|word| &word.stem[..]).collect();
             stems.intersection(&missing).count()
         };
@@ -63,7 +63,7 @@ const NEW_WORD: f32 = 0.8;
 
 type Pairs<'a> = BTreeSet<(&'a str, &'a str)>;
 
-fn pairs<'a>(words: &'a [Word<'_>], which: impl Fn(&&Word<'_>) -> bool) -> Pairs<'a> {
+fn pairs<'a>(words: &'a [Word], which: impl Fn(&&Word) -> bool) -> Pairs<'a> {
     let stems: Vec<&str> = words
         .iter()
         .filter(which)

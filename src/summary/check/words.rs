@@ -12,73 +12,33 @@ pub(super) enum Class {
     Speech,
 }
 
-/// Those of which none may be added, left out or moved.
-pub(super) const MARKS: [Class; 3] = [Class::Denial, Class::Doubt, Class::Condition];
-
 /// A word of a sentence.
 #[derive(Debug)]
-pub(super) struct Word<'a> {
-    pub(super) raw: &'a str,
-    pub(super) lower: String,
+pub(super) struct Word {
     /// Without its inflection, in lower case; numbers in digits.
     pub(super) stem: String,
-    pub(super) class: Option<Class>,
     /// Whether it carries meaning of its own.
     pub(super) content: bool,
-    pub(super) name: bool,
-    pub(super) number: bool,
-    /// Whether what follows belongs to it: `the president's`.
-    pub(super) owns: bool,
-    /// Whether a comma, a dash, a bracket or the like stands before it.
-    pub(super) apart: bool,
-}
-
-/// How many there are of each of [`MARKS`].
-pub(super) fn marks<'w>(words: impl IntoIterator<Item = &'w Word<'w>>) -> [usize; 3] {
-    let mut counts = [0; MARKS.len()];
-    for word in words {
-        if let Some(i) = MARKS.iter().position(|class| word.class == Some(*class)) {
-            counts[i] += 1;
-        }
-    }
-    counts
 }
 
 /// The words of a sentence.
-pub(super) fn words(text: &str) -> Vec<Word<'_>> {
-    let mut words: Vec<Word<'_>> = Vec::new();
-    let mut end = 0;
-    for raw in crate::words::raw_words(text) {
-        let start = end + text[end..].find(raw).unwrap_or(0);
-        let apart = text[end..start].contains([',', ';', ':', '–', '—', '(', ')', '[', ']'])
-            || text[end..start].contains(" - ");
-        end = start + raw.len();
-        let before = words.last().map_or("", |word| &word.stem[..]);
-        let lower = raw.to_lowercase().replace('’', "'");
+pub(super) fn words(text: &str) -> Vec<Word> {
+    let words = crate::words::words(text);
+    let words = words.map(|lower| {
         let number = number(&lower);
-        let stem = number.clone().unwrap_or_else(|| stem(&lower));
-        let capital = raw.starts_with(char::is_uppercase);
-        let class = class(&lower, &stem, before, capital && !words.is_empty());
-        let idle = is_function_word(&lower) || has(IDLE, &lower) || class == Some(Class::Speech);
-        let helps = class.is_some() && has(HELPERS, &lower);
-        words.push(Word {
-            raw,
-            lower: lower.clone(),
-            class,
-            content: number.is_some() || !(idle || helps) && raw.len() > 1,
-            name: capital && !words.is_empty() && !is_function_word(&lower),
-            number: number.is_some(),
-            owns: lower.ends_with("'s")
-                || raw.ends_with('s') && text[end..].starts_with(['\'', '’']),
-            apart,
-            stem,
-        });
-    }
-    words
+        Word {
+            content: number.is_some()
+                || lower.len() > 1 && !is_function_word(&lower) && !has(IDLE, &lower),
+            stem: number.unwrap_or_else(|| stem(&lower)),
+        }
+    });
+    words.collect()
 }
 
-/// What a word does, after the word `before`.
-fn class(lower: &str, stem: &str, before: &str, capital: bool) -> Option<Class> {
+/// What the word `text`, in lower case `lower`, does after the word `before`.
+pub(super) fn class_of(text: &str, lower: &str, before: &str) -> Option<Class> {
+    let (stem, before) = (&stem(lower)[..], stem(before));
+    let capital = text.starts_with(char::is_uppercase);
     let phrase = || has(DENYING_PHRASES, &format!("{before}-{lower}"));
     if has(context::DENIALS, lower)
         || lower.ends_with("n't")
@@ -100,7 +60,7 @@ fn class(lower: &str, stem: &str, before: &str, capital: bool) -> Option<Class> 
     doubts.then_some(Class::Doubt)
 }
 
-/// Whether it is a form that no rule makes, and so of a verb.
+/// Whether it is a form of a verb that no rule makes.
 pub(super) fn is_irregular(lower: &str) -> bool {
     IRREGULAR.into_iter().any(|forms| has(forms, lower))
 }
@@ -159,13 +119,6 @@ pub(super) fn stem(lower: &str) -> String {
     head
 }
 
-/// Words that open a clause that can be left out.
-pub(super) const CLAUSE: &str = "who which whose where although though but while whereas and after before as with saying adding";
-/// Words that a statement may begin after.
-pub(super) const OPENERS: &str = "and but while as when although because after";
-/// Words that part one clause from another.
-pub(super) const CONJUNCTIONS: &str =
-    "and but that while as when although because after before who which where";
 const SPEECH: &str = "said say says saying told tell tells according announced announce announces added adds stated reported reports";
 const CONDITIONS: &str = "if unless until provided whether pending except subject";
 const DOUBTS: &str = "may might could would should possibly perhaps probably likely reportedly allegedly apparently tentatively due willing
@@ -173,8 +126,6 @@ const DOUBTS: &str = "may might could would should possibly perhaps probably lik
 /// Verbs and nouns of what is not yet so, without their inflection.
 const DOUBTING: &str = "hop expect plan intend seek want consider alleg rumour rumor propos offer urg seem appear believ think fear aim ask demand request
     threaten warn possibl potential suggest claim tentativ prospect bid call doubtful doubt unclear uncertain unconfirm try";
-/// Of the marks, those that only help a verb.
-const HELPERS: &str = "no not never none nobody nothing nowhere neither nor without cannot may might could would should if unless until whether to off out";
 const DENYING_PHRASES: &str =
     "rul-out call-off broke-off broken-off break-off put-off yet-to rather-than instead-of";
 /// Words that add nothing.

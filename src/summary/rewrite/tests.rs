@@ -1,6 +1,6 @@
 use super::*;
 
-const VOTE: &str = "Dock workers at the port of Lorne voted by 412 to 67 to end their six-week strike, the union said.";
+const VOTE: &str = "Dock workers at the port of Lorne, which lies in the south, voted by 412 to 67 to end their six-week strike, the union said.";
 
 /// The sentence, after the rewriter wrote that.
 fn after(written: Option<&str>) -> Sentence {
@@ -16,7 +16,7 @@ fn after(written: Option<&str>) -> Sentence {
 
 #[test]
 fn what_passes_is_taken() {
-    let shorter = "Dock workers at the port of Lorne voted to end their strike, the union said.";
+    let shorter = "Dock workers at the port of Lorne voted by 412 to 67 to end their six-week strike, the union said.";
     let sentence = after(Some(shorter));
     assert_eq!((&sentence.text[..], &sentence.refused), (shorter, &None));
     assert!(matches!(sentence.made, Made::Rewritten { support } if support > 0.5));
