@@ -216,11 +216,10 @@ fn a_rewriter_is_a_decoder_with_an_adapter_and_tells_no_stance() {
 fn the_check_is_measured_on_judged_sentences() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("judged.jsonl");
-    let source =
-        "Dock workers at the port of Lorne voted to end their six-week strike, the union said.";
+    let source = "Dock workers at the port of Lorne, which lies in the south, voted to end their six-week strike, the union said.";
     let lines = [
         serde_json::json!({"sources": [source], "summary": [
-            {"text": "Dock workers voted to end their strike, the union said.", "supported": true},
+            {"text": "Dock workers at the port of Lorne voted to end their six-week strike, the union said.", "supported": true},
             {"text": "Dock workers voted to end their ten-week strike, the union said.", "supported": false},
         ]}),
         serde_json::json!({"article": format!("It rained in Lorne. {source}"), "set": "", "summary": [
@@ -240,12 +239,18 @@ fn the_check_is_measured_on_judged_sentences() {
     for figure in ["auc", "kept", "rejected"] {
         assert_eq!(set[figure]["value"], 1.0, "{figure}: {report}");
     }
-    assert_eq!(report["sentences"][1]["flaw"], "number: ten");
+    assert_eq!(report["sentences"][1]["flaw"], "word: ten-week");
     let table = run(&["eval", "--check", name]).out;
     assert!(
         table.contains("4 sentences, 2 supported") && table.contains("kept"),
         "{table}"
     );
+    let piped = crate::program::run_with(&["eval", "--check", "-"], std::fs::read(&file).unwrap());
+    assert_eq!(piped.out, table);
+    for unused in [&["--style", "rewritten"][..], &["--sample", "2"]] {
+        let ran = run(&[&["eval", "--check", name], unused].concat());
+        assert_eq!(ran.code, 2, "{unused:?}: {}", ran.err);
+    }
     std::fs::write(&file, "{\"summary\": []}\n").unwrap();
     let ran = run(&["eval", "--check", name]);
     assert!(

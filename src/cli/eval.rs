@@ -139,6 +139,8 @@ pub fn run(args: &Eval) -> Result<Outcome> {
 
 /// How well the check of rewritten sentences tells true from untrue: no model is asked.
 fn check_rules(path: &Path, args: &Eval) -> Result<Outcome> {
+    // Rules take no style and no length.
+    args.summary_style.limits_if(false, "--summaries")?;
     let report = eval::check::check(path, args.seed)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {

@@ -1,11 +1,13 @@
 //! How well does the check of [`crate::summary::check`] tell sentences that their sources support from others? Beside it the share of a
 //! sentence's pairs of neighbouring words that the sources have, which needs no rules.
 //!
-//! Records are JSON Lines with `sources` (a list of texts) or `article` (one, of which the sentences with most of the same words are the sources), and a list `summary` of sentences: `text`, and `supported` or the
-//! `votes` of readers (as QAGS has them: Wang, Cho and Lewis 2020, arXiv 2004.04228). `set`, if there, names the part that they count to.
+//! Records are JSON Lines with `sources` (a list of texts) or `article` (one, of which the sentences with most of the same words are the
+//! sources), and a list `summary` of sentences: `text`, and `supported` or the `votes` of readers (as QAGS has them: Wang, Cho and Lewis
+//! 2020, arXiv 2004.04228). `set`, if there, names the part that they count to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::ops::AddAssign;
 use std::path::Path;
 
@@ -81,7 +83,11 @@ struct Checked {
 /// [`Error::Usage`] when it cannot be read, or holds no judged sentence.
 pub fn check(path: &Path, seed: u64) -> Result<CheckReport> {
     let fail = |what: String| Error::Usage(format!("{}: {what}", path.display()));
-    let text = fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+    let text = match path == Path::new("-") {
+        true => io::read_to_string(io::stdin()),
+        false => fs::read_to_string(path),
+    };
+    let text = text.map_err(|e| fail(e.to_string()))?;
     let mut sets: BTreeMap<String, Vec<Tally>> = BTreeMap::new();
     let mut all = Vec::new();
     for (i, line) in text

@@ -59,8 +59,7 @@ impl Rewriter {
             _ if manifest.is_decoder() => Writer::Decoder(Asked::load(files)?),
             _ => {
                 return Err(Error::Model(format!(
-                    "`{}` is no rewriter: a {} writes nothing. Name an instruct decoder or a summariser",
-                    manifest.name,
+                    "it is no rewriter: a {} writes nothing. Name an instruct decoder or a summariser",
                     manifest.architecture.name()
                 )));
             }

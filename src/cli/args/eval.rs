@@ -113,8 +113,9 @@ pub struct Eval {
     pub summary_style: SummaryStyle,
 
     /// Measure the check of rewritten sentences instead, on lines with `article` or `sources`, and a list `summary` of `text` with `votes` or
-    /// `supported`
-    #[arg(long, value_name = "FILE", help_heading = "Summary", conflicts_with_all = ["paths", "fnc", "summaries"])]
+    /// `supported`; `-` reads standard input
+    #[arg(long, value_name = "FILE", help_heading = "Summary", conflicts_with_all = ["paths", "fnc", "summaries", "claim", "all_claims", "default_label_field",
+        "negate", "limit", "sample", "records", "baseline", "model", "truncate", "abstain_below"])]
     pub check: Option<PathBuf>,
 
     #[command(flatten)]

@@ -9,9 +9,9 @@ Every sentence is copied from the article. With --claim they are those that answ
 the article's own title. Where the article is not about the claim, or has no title: its first ones and those nearest its \
 title. `tidings summarize` does the same.
 
-With --style rewritten a language model says those sentences shorter. What it writes is taken only where it passes a check: \
-no name, number or word that the sentences lack, nothing joined that they do not join, no denial, doubt or condition lost. \
-Else the sentences stay as they are; --json says why.
+With --style rewritten a language model says those sentences shorter. What it writes is taken only where it is the sentence \
+itself but for parts that can go: when something was said, what is told of somebody in between, what comes after the \
+statement. Else the sentence stays as it is; --json says why.
 
 Examples:
   tidings summarise page.html

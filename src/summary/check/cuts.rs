@@ -6,7 +6,8 @@
 //! - a town before a colon; a `that` after who says so; the `has` of `has denied`.
 //!
 //! Nothing is left out that denies, doubts, conditions or attributes something, or stands in quotation marks; and no time where the sentence
-//! denies or compares: `No shots were fired on Monday` says nothing of other days; but when something was said is no matter of what was.
+//! denies or compares (`No shots were fired on Monday` says nothing of other days) or tells of what is to come, whose date is news; but when
+//! something was said is no matter of what was.
 
 use std::ops::Range;
 
@@ -80,7 +81,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
 pub(super) fn cuts(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
     let timeless = tokens.iter().any(|token| {
         let superlative = token.lower.len() > 4 && token.lower.ends_with("est");
-        token.class == Some(Class::Denial) || token.is(SWEEPING) || superlative
+        let timely = matches!(token.class, Some(Class::Denial | Class::Doubt)) || token.is("will");
+        timely || token.is(SWEEPING) || superlative
     });
     let conditional = tokens
         .iter()

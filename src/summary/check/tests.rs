@@ -21,7 +21,7 @@ fn what_can_be_left_out_may_be() {
         ),
         (
             TALKS,
-            "Arvenia's foreign minister said talks with Borland would open in Esker if the ceasefire holds.",
+            "Arvenia's foreign minister said talks with Borland would open in Esker on 14 March if the ceasefire holds.",
         ),
         (
             "On 14 March, the dock workers of Lorne voted to strike.",
@@ -114,7 +114,7 @@ fn what_is_wrong_is_named() {
             "Arvenia's foreign minister , Tomas",
         ),
         (
-            "Arvenia's foreign minister said on Monday that talks with Borland would open in Esker.",
+            "Arvenia's foreign minister said on Monday that talks with Borland would open in Esker on 14 March.",
             FlawKind::LeftOut,
             "if the ceasefire holds .",
         ),
@@ -129,7 +129,7 @@ fn what_is_wrong_is_named() {
             "Tomas Rovik , said on",
         ),
         (
-            "Arvenia's foreign minister said on Monday that talks with Borland would open in Esker if the ceasefire holds!",
+            "Arvenia's foreign minister said on Monday that talks with Borland would open in Esker on 14 March if the ceasefire holds!",
             FlawKind::Order,
             "!",
         ),
