@@ -20,8 +20,7 @@ use tidings::decode::{Answer, Decoder, Ended, Row, Stop, greedy};
 use tidings::model::decoder::Llama;
 use tidings::model::manifest::Architecture;
 
-use self::gguf::write;
-pub use self::gguf::{GGUF, gguf};
+pub use self::gguf::{GGUF, gguf, write};
 use crate::path;
 
 pub const DECODERS: [(&str, Architecture); 9] = [

@@ -18,6 +18,7 @@ mod hub;
 mod invariance;
 mod packages;
 mod program;
+mod real;
 mod report;
 mod rewritten;
 mod robustness;

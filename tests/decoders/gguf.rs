@@ -258,7 +258,7 @@ fn gguf_with(
     write(&values, &tensors)
 }
 
-pub(super) fn write(values: &BTreeMap<String, Written>, tensors: &[(String, QTensor)]) -> Vec<u8> {
+pub fn write(values: &BTreeMap<String, Written>, tensors: &[(String, QTensor)]) -> Vec<u8> {
     let values: Vec<(&str, &Written)> = values.iter().map(|(n, v)| (&**n, v)).collect();
     let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (&**n, t)).collect();
     let mut out = std::io::Cursor::new(Vec::new());
