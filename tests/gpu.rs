@@ -13,8 +13,11 @@ use crate::program::{run, run_with};
 
 /// The model on the GPU of this machine; where there is none, that is said.
 fn on_gpu(dtype: Dtype) -> Option<Model> {
-    let files = Files::open(EMBEDDED).unwrap();
-    let gpu = Model::load(&files, Device::Auto, Engine::Native).unwrap();
+    load_on_gpu(&Files::open(EMBEDDED).unwrap(), dtype)
+}
+
+fn load_on_gpu(files: &Files, dtype: Dtype) -> Option<Model> {
+    let gpu = Model::load(files, Device::Auto, Engine::Native).unwrap();
     if gpu.gpu().is_none() {
         let why = gpu.note().map(|note| format!(" ({note})"));
         #[allow(clippy::print_stdout)]
@@ -27,7 +30,7 @@ fn on_gpu(dtype: Dtype) -> Option<Model> {
         device: Device::Auto,
         dtype,
     };
-    Some(Model::load(&files, place, Engine::Native).unwrap())
+    Some(Model::load(files, place, Engine::Native).unwrap())
 }
 
 fn records(model: &Model) -> Vec<Value> {
@@ -84,6 +87,26 @@ fn a_gpu_answers_as_the_cpu_does() {
             }
         }
         assert!(model.warning().is_none());
+    }
+}
+
+#[test]
+fn a_decoder_on_a_gpu_answers_as_on_the_cpu() {
+    for family in ["llama", "qwen3", "gemma3", "phi4"] {
+        let folder = path("fixtures/decoders").join(family);
+        let files = Files::open(folder.to_str().unwrap()).unwrap();
+        let Some(gpu) = load_on_gpu(&files, Dtype::F32) else {
+            return;
+        };
+        let cpu = Model::load(&files, Device::Cpu, Engine::Native).unwrap();
+        let (found, wanted) = (records(&gpu), records(&cpu));
+        for (found, wanted) in found.iter().zip(&wanted) {
+            assert_eq!(found["error"], wanted["error"]);
+            for (name, score) in wanted["scores"].as_object().into_iter().flatten() {
+                let off = (found["scores"][name].as_f64().unwrap() - score.as_f64().unwrap()).abs();
+                assert!(off < 1e-3, "{family}: {off}\n{found}\n{wanted}");
+            }
+        }
     }
 }
 

@@ -315,11 +315,11 @@ impl SummaryStyle {
         }
     }
 
-    /// The model that rewrites, if one does.
+    /// The model that rewrites, if one does, loaded to that place.
     ///
     /// # Errors
     /// [`Error::Model`] when it is not here, which says how to fetch it; [`Error::Usage`] when nothing is to be rewritten.
-    pub fn rewriter(&self, quiet: bool) -> Result<Option<Arc<Rewriter>>> {
+    pub fn rewriter(&self, place: impl Into<Place>, quiet: bool) -> Result<Option<Arc<Rewriter>>> {
         if self.style == Style::Extracted {
             return match &self.rewriter {
                 None => Ok(None),
@@ -331,7 +331,7 @@ impl SummaryStyle {
         let name = self.rewriter.as_deref().unwrap_or(known::REWRITER);
         present(name, quiet)?;
         let files = Files::open(name)?;
-        let rewriter = Rewriter::load(&files).map_err(|error| of_model(name, error))?;
+        let rewriter = Rewriter::load(&files, place).map_err(|error| of_model(name, error))?;
         Ok(Some(Arc::new(rewriter)))
     }
 }

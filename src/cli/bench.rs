@@ -324,7 +324,7 @@ fn work(args: &Bench) -> Result<Outcome> {
     match load(args, &start.setup) {
         Ok((worker, ready)) => {
             subject::serve(&worker, ready, input, &mut out)?;
-            warn(worker.model());
+            warn(worker.model().warning());
         }
         Err(error) => subject::answer(&mut out, &subject::failed(&error))?,
     }

@@ -46,7 +46,7 @@ pub fn run(args: &Classify) -> Result<Outcome> {
         truncate: args.truncate,
         abstain_below: args.abstain_below,
         summary: args.summary_style.limits_if(args.summary, "--summary")?,
-        rewriter: args.summary_style.rewriter(args.quiet)?,
+        rewriter: args.summary_style.rewriter(&args.model.place, args.quiet)?,
         batch_tokens: args.batch_tokens,
         batch_size: args.batch_size,
         max_latency: Duration::from_millis(args.max_latency),
@@ -97,7 +97,8 @@ pub fn run(args: &Classify) -> Result<Outcome> {
     };
     let articles = Reader::new(sources, read_options);
     let mut watch = |totals: &Totals| {
-        if let Some(warning) = model.warning() {
+        let rewriter = || options.rewriter.as_ref()?.warning();
+        if let Some(warning) = model.warning().or_else(rewriter) {
             bar.bar.suspend(|| say(&format!("warning: {warning}")));
         }
         bar.show(totals, &options);

@@ -59,7 +59,7 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         summary: args
             .summary_style
             .limits_if(args.summaries, "--summaries")?,
-        rewriter: args.summary_style.rewriter(args.quiet)?,
+        rewriter: args.summary_style.rewriter(&args.model.place, args.quiet)?,
         threads: args.threads,
         ..Options::default()
     };
@@ -89,7 +89,8 @@ pub fn run(args: &Eval) -> Result<Outcome> {
         None => None,
     };
     bar.finish_and_clear();
-    warn(&model);
+    warn(model.warning());
+    warn(options.rewriter.as_ref().and_then(|r| r.warning()));
     if !args.quiet {
         let asked = answers.answers.len() + denied.as_ref().map_or(0, |d| d.answers.len());
         let seconds = begun.elapsed().as_secs_f64();

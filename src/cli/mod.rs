@@ -92,8 +92,8 @@ fn say(text: &str) {
 }
 
 /// Says what a person should hear of how the model's computing went.
-fn warn(model: &Model) {
-    if let Some(warning) = model.warning() {
+fn warn(warning: Option<String>) {
+    if let Some(warning) = warning {
         say(&format!("warning: {warning}"));
     }
 }

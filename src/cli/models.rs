@@ -103,7 +103,7 @@ fn verify(name: &str, files: &Files) -> Result<String> {
         files.verify()?;
     }
     match files.manifest.task.writes() {
-        true => Rewriter::load(files)
+        true => Rewriter::load(files, Device::Cpu)
             .map(drop)
             .map_err(|error| of_model(name, error))?,
         false => load_model(name, files, Device::Cpu, Engine::Native).map(drop)?,

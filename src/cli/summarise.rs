@@ -23,7 +23,7 @@ const BATCH: usize = 2048;
 pub fn run(args: &Summarise) -> Result<Outcome> {
     let raw = one(args)?;
     let (files, model) = args.model.load(false)?;
-    let rewriter = args.summary_style.rewriter(false)?;
+    let rewriter = args.summary_style.rewriter(&args.model.place, false)?;
     let claim = args.claim.as_ref();
     let claim = claim.map(|claim| Claim::new(claim, &model)).transpose()?;
     let clean = CleanOptions {
@@ -92,10 +92,12 @@ fn summarise(
 
 /// Says it shorter, if that is asked for.
 fn rewrite(summary: &mut Summary, rewriter: Option<&Rewriter>) -> Result<()> {
-    match rewriter {
-        Some(rewriter) => summary::rewrite(&mut [summary], rewriter),
-        None => Ok(()),
-    }
+    let Some(rewriter) = rewriter else {
+        return Ok(());
+    };
+    summary::rewrite(&mut [summary], rewriter)?;
+    warn(rewriter.warning());
+    Ok(())
 }
 
 /// What the article is about, by the evidence for its own title.
@@ -112,7 +114,7 @@ fn news(tokens: &Tokens, limits: Limits, model: &Model) -> Result<Summary> {
 fn ask(tokens: &Tokens, claim: &Claim, model: &Model) -> Result<Verdict> {
     let pair = tokens.pair(claim, model);
     let mut verdicts = stance::read(&[(tokens, pair)], BATCH, model, None)?;
-    warn(model);
+    warn(model.warning());
     let none = || Error::Model("the program itself failed; please report it".to_owned());
     verdicts.pop().ok_or_else(none)
 }

@@ -37,7 +37,7 @@ impl Model {
             )));
         }
         let place = match engine {
-            Engine::Native if padded::computes(architecture) => place,
+            Engine::Native if padded::computes(architecture) || manifest.is_decoder() => place,
             Engine::Native => place.on_cpu(&format!("`{}`", architecture.name()))?,
             other => place.on_cpu(&format!("the {other:?} engine").to_lowercase())?,
         };
@@ -70,7 +70,7 @@ impl Model {
                 )));
             }
             (_, Task::StanceDecoder) => {
-                let (answers, tokenizer) = Answers::load(files)?;
+                let (answers, tokenizer) = Answers::load(files, card.clone())?;
                 (Network::Decoder(Box::new(answers)), tokenizer)
             }
             _ => over_encoder(files, engine, card.as_ref())?,

@@ -199,7 +199,8 @@ impl Model {
             Network::Stance { encoder, .. } | Network::Classifier { encoder, .. } => {
                 encoder.warning()
             }
-            Network::Decoder(_) | Network::Fake => None,
+            Network::Decoder(answers) => answers.warning(),
+            Network::Fake => None,
         }
     }
 

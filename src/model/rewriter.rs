@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::decoder::{self, Llama};
+use super::decoder::{self, Placed};
+use super::device::{Card, Place};
 use super::manifest::Task;
 use super::seq2seq::Summariser;
 use super::store::Files;
@@ -27,7 +28,7 @@ pub struct Rewriter {
 }
 
 enum Writer {
-    Decoder(Asked<Llama>),
+    Decoder(Asked<Placed>),
     Summariser(Box<Summariser>),
 }
 
@@ -46,17 +47,20 @@ impl fmt::Debug for Rewriter {
 }
 
 impl Rewriter {
-    /// Loads a decoder or a summariser.
+    /// Loads a decoder to that place, or a summariser, which computes on the CPU wherever that is.
     ///
     /// # Errors
-    /// [`Error::Model`] that names what is missing or does not fit, and what to do.
-    pub fn load(files: &Files) -> Result<Self> {
+    /// [`Error::Model`] that names what is missing or does not fit, and what to do; [`Error::Device`] when the place cannot be had.
+    pub fn load(files: &Files, place: impl Into<Place>) -> Result<Self> {
         let manifest = &files.manifest;
         let writer = match manifest.task {
             Task::SummarySeq2seq => {
                 Writer::Summariser(Box::new(Summariser::load(files)?.unforced()))
             }
-            _ if manifest.is_decoder() => Writer::Decoder(Asked::load(files)?),
+            _ if manifest.is_decoder() => {
+                let (card, _) = place.into().open()?;
+                Writer::Decoder(Asked::load(files, card)?)
+            }
             _ => {
                 return Err(Error::Model(format!(
                     "it is no rewriter: a {} writes nothing. Name an instruct decoder or a summariser",
@@ -73,6 +77,14 @@ impl Rewriter {
     /// Name and the first digits of the weights' checksum.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What a person should hear of how computing went; said once.
+    pub fn warning(&self) -> Option<String> {
+        match &self.writer {
+            Writer::Decoder(asked) => asked.decoder.warning(),
+            Writer::Summariser(_) => None,
+        }
     }
 
     /// Each of `texts` said shorter; `None` where the text was too long to be read whole, or the answer came to no end within its length. An
@@ -101,9 +113,9 @@ impl Rewriter {
     }
 }
 
-impl Asked<Llama> {
-    fn load(files: &Files) -> Result<Self> {
-        let (decoder, words, template) = decoder::open(files)?;
+impl Asked<Placed> {
+    fn load(files: &Files, card: Option<Card>) -> Result<Self> {
+        let (decoder, words, template) = decoder::open(files, card)?;
         let (open, close) = template.around(INSTRUCTION)?;
         let around = |marked: &Marked| {
             Ok(Pair {

@@ -2,6 +2,7 @@
 //! that was trained while `W` stayed as it was. So a few megabytes make another model of weights that are fetched elsewhere, in whatever
 //! blocks these are. Files as PEFT writes them: `adapter_config.json` and a safetensors file.
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::config::Config;
@@ -142,6 +143,19 @@ impl LowRank {
         for (y, more) in y.iter_mut().zip(more) {
             *y += more;
         }
+    }
+
+    /// Adds it to the weights `[outputs][inputs]` that it stands beside.
+    pub fn add_to(&self, weight: &mut [f32]) {
+        debug_assert_eq!(weight.len(), self.outputs * self.inputs);
+        let rows = weight.par_chunks_mut(self.inputs);
+        rows.zip(self.b.par_chunks(self.rank)).for_each(|(row, b)| {
+            for (b, a) in b.iter().zip(self.a.chunks_exact(self.inputs)) {
+                for (w, a) in row.iter_mut().zip(a) {
+                    *w += b * a;
+                }
+            }
+        });
     }
 
     /// The same for a file in which the pairs of a head of `width` are neighbours: its rows stand in another order.

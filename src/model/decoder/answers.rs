@@ -9,13 +9,14 @@ use crate::batch;
 use crate::decode::{Decoder, Row, no_number};
 use crate::error::{Error, Result};
 use crate::model::classifier;
+use crate::model::device::Card;
 use crate::model::manifest::{Label, Manifest};
 use crate::model::store::Files;
 use crate::model::tokenizer::{Marked, Pair, Tokenizer};
 use crate::model::{Reading, Window};
 use crate::stance::Stance;
 
-use super::llama::Llama;
+use super::placed::Placed;
 use super::prompt::{ANSWERS, QUESTION};
 
 /// Tokens that a window leaves for text, at least.
@@ -23,7 +24,7 @@ const LEAST_TEXT: usize = 8;
 
 /// A decoder, and the answers that it may give.
 pub struct Answers {
-    decoder: Llama,
+    decoder: Placed,
     /// Tokens of each, in the order of [`Stance::ALL`].
     answers: [Vec<u32>; 4],
     temperature: f32,
@@ -32,13 +33,13 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Loads a decoder, and the tokenizer that lays texts out for it.
+    /// Loads a decoder, onto the card if there is one, and the tokenizer that lays texts out for it.
     ///
     /// # Errors
     /// [`Error::Model`] that names what is missing or does not fit, and what to do.
-    pub fn load(files: &Files) -> Result<(Self, Tokenizer)> {
+    pub fn load(files: &Files, card: Option<Card>) -> Result<(Self, Tokenizer)> {
         let manifest = &files.manifest;
-        let (decoder, words, template) = super::open(files)?;
+        let (decoder, words, template) = super::open(files, card)?;
         let prompt = manifest.prompt.as_ref();
         let question = prompt.and_then(|prompt| prompt.question.as_deref());
         let frame = template.frame(question.unwrap_or(QUESTION))?;
@@ -75,6 +76,11 @@ impl Answers {
             text_first: frame.text_first,
         };
         Ok((answers, tokenizer))
+    }
+
+    /// What a person should hear of how computing went; said once.
+    pub fn warning(&self) -> Option<String> {
+        self.decoder.warning()
     }
 
     /// Reads a batch: each item is the windows of one article and claim. At most about `tokens` tokens are read at once.
@@ -182,7 +188,7 @@ fn tell_apart(said: &[String; 4], answers: &[Vec<u32>; 4]) -> Result<()> {
 }
 
 /// Prompt, claim, some text and the longest answer have to find room.
-fn fits(manifest: &Manifest, decoder: &Llama, pair: &Pair, answers: &[Vec<u32>; 4]) -> Result<()> {
+fn fits(manifest: &Manifest, decoder: &Placed, pair: &Pair, answers: &[Vec<u32>; 4]) -> Result<()> {
     let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
     let around = pair.open.len() + pair.between.len() + pair.close.len();
     let window = manifest.input.window;

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::rotary::Rotary;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::{Activation, Heads, Pairs};
 use crate::model::config::File;
 use crate::model::manifest::Architecture;
@@ -86,6 +86,27 @@ pub fn architecture(json: &[u8]) -> Option<Architecture> {
 }
 
 impl Config {
+    /// Whether `ids` may follow on so many tokens.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the text gets longer than the context, or a token is none.
+    pub fn take(&self, before: usize, ids: &[u32]) -> Result<()> {
+        let after = before + ids.len();
+        if after > self.context {
+            return Err(Error::Model(format!(
+                "a text of {after} tokens, but the model reads {} at most",
+                self.context
+            )));
+        }
+        match ids.iter().find(|id| **id as usize >= self.words) {
+            Some(id) => Err(Error::Model(format!(
+                "the token {id} is none of the model's {} words",
+                self.words
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// What sets an architecture apart, with no sizes yet.
     pub fn of(architecture: Architecture, width: usize) -> Self {
         let gemma = architecture == Architecture::Gemma3;
@@ -123,7 +144,7 @@ impl Config {
     /// Reads `json`, the file called `name`, which has to be of this architecture.
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model) that names the key.
+    /// [`Error::Model`] that names the key.
     pub fn read(json: &[u8], name: &str, architecture: Architecture) -> Result<Self> {
         let whole = File::parse(json, name)?;
         let gemma = architecture == Architecture::Gemma3;

@@ -19,13 +19,16 @@ use crate::model::manifest::Architecture;
 
 /// The decoder.
 pub struct Llama {
-    config: Config,
-    words: Linear,
-    layers: Vec<Layer>,
-    norm: Vec<f32>,
+    pub(super) config: Config,
+    pub(super) words: Linear,
+    pub(super) layers: Vec<Layer>,
+    pub(super) norm: Vec<f32>,
     /// What tells the next word, where the table of words does not.
-    output: Option<Linear>,
+    pub(super) output: Option<Linear>,
 }
+
+/// Tokens of a pass: what one computes on its way stays in the processor's caches, and its memory is used again.
+const TOKENS: usize = 512;
 
 /// Keys and values of what a row has read.
 #[derive(Debug, Clone)]
@@ -34,20 +37,20 @@ pub struct Cache {
     length: usize,
 }
 
-struct Layer {
+pub(super) struct Layer {
     /// Which of the configuration's ways of attending is its own.
-    kind: usize,
-    attention_norm: Vec<f32>,
-    query_key_value: Stack<3>,
+    pub(super) kind: usize,
+    pub(super) attention_norm: Vec<f32>,
+    pub(super) query_key_value: Stack<3>,
     /// Scales of queries and keys, where heads are normed.
-    head_norms: Option<[Vec<f32>; 2]>,
-    attention_out: Linear,
-    norm: Vec<f32>,
-    gate_up: Stack<2>,
-    down: Linear,
+    pub(super) head_norms: Option<[Vec<f32>; 2]>,
+    pub(super) attention_out: Linear,
+    pub(super) norm: Vec<f32>,
+    pub(super) gate_up: Stack<2>,
+    pub(super) down: Linear,
     /// Scales of what attention and the feed-forward part give, where that is normed.
-    out_norms: Option<[Vec<f32>; 2]>,
-    adapter: LayerAdapter,
+    pub(super) out_norms: Option<[Vec<f32>; 2]>,
+    pub(super) adapter: LayerAdapter,
 }
 
 /// What a kind of file calls the parts of the network.
@@ -255,17 +258,11 @@ impl Decoder for Llama {
     }
 
     fn forward(&self, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
-        let context = self.config.context;
         for row in rows.iter() {
-            let after = row.cache.length + row.ids.len();
-            if after > context {
-                return Err(Error::Model(format!(
-                    "a text of {after} tokens, but the model reads {context} at most"
-                )));
-            }
+            self.config.take(row.cache.length, row.ids)?;
         }
         // On a thread of the pool: from outside of it, each product would wait for one to be woken.
-        rayon::scope(|_| in_passes(rows, |rows| self.pass(rows)))
+        rayon::scope(|_| in_passes(rows, TOKENS, |rows| self.pass(rows)))
     }
 }
 

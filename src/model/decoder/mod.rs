@@ -5,10 +5,12 @@
 mod adapter;
 mod answers;
 mod blocks;
+mod card;
 mod config;
 mod gguf;
 mod llama;
 mod passes;
+mod placed;
 mod prompt;
 mod rotary;
 mod stack;
@@ -18,6 +20,7 @@ mod vocabulary;
 
 pub use self::config::architecture;
 pub use self::llama::{Cache, Llama};
+pub(super) use self::placed::Placed;
 pub use self::tensors::shards;
 
 pub(super) use self::tensors::{Linear, Matrix, Tensors};
@@ -27,6 +30,7 @@ pub(super) use self::answers::Answers;
 use self::adapter::ADAPTER_CONFIG;
 use self::gguf::Gguf;
 pub(super) use self::prompt::Template;
+use super::device::Card;
 use super::manifest::Architecture;
 use super::store::Files;
 use crate::error::{Error, Result};
@@ -48,11 +52,16 @@ pub(super) fn describe(file: &[u8]) -> Result<(Architecture, usize)> {
     Ok((architecture, config.context))
 }
 
-/// A decoder, its tokenizer as a `tokenizer.json`, and its chat template, from wherever its files hold them.
+/// A decoder, on the card if there is one, its tokenizer as a `tokenizer.json`, and its chat template, from wherever its files hold them.
 ///
 /// # Errors
 /// [`Error::Model`] that names what is missing or does not fit, and what to do.
-pub(super) fn open(files: &Files) -> Result<(Llama, Vec<u8>, Template)> {
+pub(super) fn open(files: &Files, card: Option<Card>) -> Result<(Placed, Vec<u8>, Template)> {
+    let (decoder, words, template) = read(files)?;
+    Ok((Placed::new(decoder, card)?, words, template))
+}
+
+fn read(files: &Files) -> Result<(Llama, Vec<u8>, Template)> {
     let manifest = &files.manifest;
     if !Gguf::is(&files.weights) {
         let template = match own_template(files) {

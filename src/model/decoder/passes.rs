@@ -3,22 +3,20 @@
 use crate::decode::Row;
 use crate::error::Result;
 
-/// Tokens of a pass, about.
-const TOKENS: usize = 512;
-
-/// Reads all rows' tokens with `pass`, some at a time, and returns the logits of each row; a row's tokens are read in order.
+/// Reads all rows' tokens with `pass`, about `tokens` at a time, and returns the logits of each row; a row's tokens are read in order.
 ///
 /// # Errors
 /// Those of `pass`.
 pub fn in_passes<C>(
     rows: &mut [Row<'_, C>],
-    pass: impl Fn(&mut [Row<'_, C>]) -> Result<Vec<Vec<f32>>>,
+    tokens: usize,
+    mut pass: impl FnMut(&mut [Row<'_, C>]) -> Result<Vec<Vec<f32>>>,
 ) -> Result<Vec<Vec<f32>>> {
     let mut logits = vec![Vec::new(); rows.len()];
     // The first row that has tokens left, and how many it has given.
     let (mut first, mut given) = (0, 0);
     while first < rows.len() {
-        let mut room = TOKENS;
+        let mut room = tokens;
         let start = first;
         let mut some = Vec::new();
         for row in &mut rows[start..] {
@@ -54,6 +52,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// Tokens of a pass.
+    const TOKENS: usize = 64;
+
     #[test]
     fn rows_are_cut_where_a_pass_is_full_and_get_the_logits_they_asked_for() {
         let long: Vec<u32> = (0..TOKENS as u32 * 2 + 5).collect();
@@ -75,7 +76,7 @@ mod tests {
             })
             .collect();
         // The logits of a token are its number.
-        let logits = in_passes(&mut rows, |rows| {
+        let logits = in_passes(&mut rows, TOKENS, |rows| {
             assert!(rows.iter().map(|row| row.ids.len()).sum::<usize>() <= TOKENS);
             let each = rows.iter_mut().map(|row| {
                 row.cache.extend(row.ids);

@@ -1,6 +1,7 @@
 //! Layers that read the same states: each with a matrix of its own, or all in one, whose rows are theirs one after the other (Phi-3).
 
-use super::tensors::Linear;
+use super::tensors::{Linear, Spread};
+use crate::error::Result;
 
 /// `N` layers.
 pub enum Stack<const N: usize> {
@@ -11,6 +12,31 @@ pub enum Stack<const N: usize> {
 }
 
 impl<const N: usize> Stack<N> {
+    /// Each layer's weights `[outputs][inputs]` as floats, and its bias.
+    ///
+    /// # Errors
+    /// As [`Linear::spread`].
+    pub fn spread(&self) -> Result<Vec<Spread>> {
+        let (layer, widths) = match self {
+            Self::Apart(layers) => return layers.iter().map(Linear::spread).collect(),
+            Self::Together(layer, widths) => (layer, widths),
+        };
+        let mut all = layer.spread()?;
+        let mut parts = Vec::with_capacity(N);
+        for width in widths {
+            let rest = all.weight.split_off(width * all.inputs);
+            let more = all.bias.as_mut().map(|bias| bias.split_off(*width));
+            let inputs = all.inputs;
+            parts.push(all);
+            all = Spread {
+                weight: rest,
+                bias: more,
+                inputs,
+            };
+        }
+        Ok(parts)
+    }
+
     /// Each layer's outputs for each row of `x`.
     pub fn forward(&self, x: &[f32]) -> [Vec<f32>; N] {
         let (layer, widths) = match self {

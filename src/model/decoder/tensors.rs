@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::gguf::Gguf;
 use crate::error::{Error, Result};
-use crate::kernel::{self, Bf16, Packed, Weights as Spread};
+use crate::kernel::{self, Bf16, Packed, Weights as Numbers};
 use crate::model::weights::Weights;
 
 /// A matrix `[outputs][inputs]` in the type that it is multiplied in.
@@ -152,6 +152,16 @@ pub struct Linear {
     outputs: usize,
 }
 
+/// A layer in floats.
+pub struct Spread {
+    /// `[outputs][inputs]`.
+    pub weight: Vec<f32>,
+    /// One for each output.
+    pub bias: Option<Vec<f32>>,
+    /// Columns of the weights.
+    pub inputs: usize,
+}
+
 impl Linear {
     /// A layer from its weights `[outputs][inputs]`.
     pub fn new(weight: Matrix, bias: Option<Vec<f32>>, inputs: usize, outputs: usize) -> Self {
@@ -182,8 +192,8 @@ impl Linear {
         let mut all = [const { Vec::new() }; N];
         for (layer, y) in layers.iter().zip(&mut all) {
             *y = match &layer.weight {
-                Matrix::Float(weights) => kernel::product(x, Spread::Float(weights), layer.inputs),
-                Matrix::Bf16(weights) => kernel::product(x, Spread::Bf16(weights), layer.inputs),
+                Matrix::Float(weights) => kernel::product(x, Numbers::Float(weights), layer.inputs),
+                Matrix::Bf16(weights) => kernel::product(x, Numbers::Bf16(weights), layer.inputs),
                 Matrix::Blocks(_) => products.next().unwrap_or_default(),
             };
             layer.add_bias(y);
@@ -203,6 +213,19 @@ impl Linear {
         kernel::block_products_into(x, &[packed], vec![places]);
         rows.iter_mut().for_each(|row| self.add_bias(row));
         rows
+    }
+
+    /// The layer in floats.
+    ///
+    /// # Errors
+    /// None; the rows are all there.
+    pub fn spread(&self) -> Result<Spread> {
+        let all: Vec<u32> = (0..self.outputs as u32).collect();
+        Ok(Spread {
+            weight: self.rows(&all)?,
+            bias: self.bias.clone(),
+            inputs: self.inputs,
+        })
     }
 
     fn add_bias(&self, y: &mut [f32]) {
@@ -228,14 +251,14 @@ impl Linear {
         }
         let mut room = Vec::new();
         let mut rows = Vec::with_capacity(ids.len() * self.inputs);
-        let mut spread = |weights: Spread<'_>| {
+        let mut spread = |weights: Numbers<'_>| {
             for id in ids {
                 rows.extend(weights.rows(*id as usize, 1, self.inputs, &mut room));
             }
         };
         match &self.weight {
-            Matrix::Float(weights) => spread(Spread::Float(weights)),
-            Matrix::Bf16(weights) => spread(Spread::Bf16(weights)),
+            Matrix::Float(weights) => spread(Numbers::Float(weights)),
+            Matrix::Bf16(weights) => spread(Numbers::Bf16(weights)),
             Matrix::Blocks(packed) => {
                 rows.extend(ids.iter().flat_map(|id| packed.row(*id as usize)))
             }
