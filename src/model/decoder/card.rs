@@ -354,7 +354,8 @@ impl Batch {
                 let before = row.cache.slots.len();
                 for (i, line) in mask.chunks_exact_mut(longest).enumerate() {
                     // Padded queries see what the last one does: no line may be all −∞.
-                    let end = before + i.min(row.ids.len().saturating_sub(1)) + 1;
+                    let last = i.min(row.ids.len().saturating_sub(1));
+                    let end = (before + last + 1).min(longest);
                     let start = kind.window.map_or(0, |window| end.saturating_sub(window));
                     line[start..end].fill(0.0);
                 }

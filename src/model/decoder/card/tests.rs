@@ -239,6 +239,19 @@ fn a_cache_is_copied_and_cut_and_slots_are_given_anew() {
 }
 
 #[test]
+fn a_row_without_tokens_stays_as_it_is_beside_others() {
+    let decoder = on_card("llama", DType::F32);
+    let golden = golden("llama");
+    let (long, short) = (&golden[6].ids, &golden[2].ids);
+    let mut caches = [decoder.cache(), decoder.cache(), decoder.cache()];
+    read(&decoder, &[long, &short[..1], &[]], &mut caches);
+    let found = read(&decoder, &[&[], &short[1..], &[]], &mut caches);
+    assert!(found[0].is_empty() && found[2].is_empty());
+    assert!(furthest(&golden[2].logits, &found[1]) < 1e-3);
+    assert_eq!(decoder.length(&caches[0]), long.len());
+}
+
+#[test]
 fn the_pool_grows_and_keeps_what_it_has() {
     let decoder = on_card("llama", DType::F32);
     let golden = golden("llama");
