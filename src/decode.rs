@@ -10,6 +10,8 @@ mod rules;
 pub use self::beams::{Beams, Early, beams};
 pub use self::rules::Rules;
 
+use std::sync::MutexGuard;
+
 use crate::batch;
 use crate::error::{Error, Result};
 
@@ -29,6 +31,11 @@ pub trait Decoder: Send + Sync {
 
     /// Forgets all but the first `length` tokens.
     fn truncate(&self, cache: &mut Self::Cache, length: usize);
+
+    /// What a caller holds from its first cache to its last, where memory is for one caller at a time: a card's.
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        None
+    }
 
     /// Reads each row's tokens after those in its cache. For each row the logits after its last tokens, as many as it asks for,
     /// one after the other; those of a row depend on that row alone.
@@ -97,6 +104,7 @@ pub fn greedy<D: Decoder>(
 ) -> Result<Vec<Answer>> {
     let mut answers = Vec::with_capacity(prompts.len());
     for range in batch::by_budget(prompts.iter().map(|prompt| prompt.len()), tokens) {
+        let _turn = decoder.turn();
         let begun = prompts[range].iter().map(|prompt| Begun {
             cache: decoder.cache(),
             prompt,

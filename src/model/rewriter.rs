@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// What a decoder is asked for. The adapter of `models/rewriter-en-small` was trained with these words.
 const INSTRUCTION: &str = "Shorten this news text to a sentence or two. Use its own words. Keep every name, number, date, denial and doubt. \
                            Add nothing.\n\n{text}";
-/// Tokens that are read at once, about.
+/// Tokens that the processor reads at once, about.
 const BATCH: usize = 2048;
 /// How often a run of tokens may come before the answer goes round in circles.
 const REPEATS: usize = 3;
@@ -38,6 +38,8 @@ struct Asked<D> {
     tokenizer: Tokenizer,
     /// Tokens that a prompt may have with its answer.
     room: usize,
+    /// Tokens of prompts that are read at once, about.
+    batch: usize,
 }
 
 impl fmt::Debug for Rewriter {
@@ -128,6 +130,10 @@ impl Asked<Placed> {
         Ok(Self {
             tokenizer: Tokenizer::of_decoder(&words, decoder.words(), around)?,
             room: decoder.context().min(files.manifest.input.window),
+            batch: match &decoder {
+                Placed::Cpu(_) => BATCH,
+                Placed::Card(_) => decoder.most(),
+            },
             decoder: Box::new(decoder),
         })
     }
@@ -154,7 +160,7 @@ impl<D: Decoder> Asked<D> {
         };
         let rows: Vec<&[u32]> = asked.iter().map(|i| &prompts[*i][..]).collect();
         let mut written = vec![None; texts.len()];
-        let answers = decode::greedy(&*self.decoder, &rows, &stop, BATCH)?;
+        let answers = decode::greedy(&*self.decoder, &rows, &stop, self.batch)?;
         for (i, answer) in asked.into_iter().zip(answers) {
             if answer.ended == Ended::Turn && answer.ids.len() <= lengths[i] {
                 written[i] = Some(self.tokenizer.decode(&answer.ids)?.trim().to_owned());
@@ -210,6 +216,7 @@ mod tests {
             decoder: Box::new(Toy::new(100, copies)),
             tokenizer,
             room,
+            batch: BATCH,
         }
     }
 

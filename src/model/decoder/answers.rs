@@ -90,6 +90,7 @@ impl Answers {
     pub fn read(&self, articles: &[&[Window]], tokens: usize) -> Result<Vec<Reading>> {
         let windows: Vec<&Window> = articles.iter().copied().flatten().collect();
         let mut shares = Vec::with_capacity(windows.len());
+        let tokens = tokens.min(self.decoder.most());
         for range in batch::by_budget(windows.iter().map(|window| window.ids.len()), tokens) {
             shares.extend(self.shares(&windows[range])?);
         }
@@ -103,6 +104,7 @@ impl Answers {
 
     /// The four answers' shares after each window.
     fn shares(&self, windows: &[&Window]) -> Result<Vec<[f32; 4]>> {
+        let _turn = self.decoder.turn();
         let mut caches: Vec<_> = windows.iter().map(|_| self.decoder.cache()).collect();
         let mut rows: Vec<Row<'_, _>> = windows
             .iter()

@@ -2,11 +2,11 @@
 //!
 //! Products are over the tokens of all rows, one after the other. Keys and values of all texts stand in one pool a layer, in slots: a pass
 //! writes those of its tokens side by side, and a row's cache is no more than the list of its slots. Attention gathers by that list, padded
-//! to the longest row. Adapters are added to the weights once, and all heads turn by halves. Rows that the card's memory does not hold
-//! together are halved.
+//! to the longest row. The pool is given out anew when no cache has slots, so callers take turns. Adapters are added to the weights once,
+//! and all heads turn by halves. What the card's memory does not hold together is halved.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Module, Result as Computed, Tensor};
 use candle_nn::Linear;
@@ -32,13 +32,14 @@ pub struct OnCard {
     norm: Tensor,
     /// What tells the next word: the table of words, where there is nothing else.
     output: Linear,
-    /// Tokens that are read at once.
-    tokens: usize,
+    /// Tokens that are read at once: what was found to fit the card's memory.
+    most: AtomicUsize,
     /// Keys and values; who holds them computes, so that a card does one thing at a time.
     pool: Mutex<Pool>,
     /// Held by every cache that has slots.
     used: Arc<()>,
-    halved: AtomicBool,
+    /// Of those who keep caches.
+    turn: Mutex<()>,
     warned: AtomicBool,
 }
 
@@ -71,7 +72,7 @@ struct Pool {
 }
 
 /// Tokens of a pass at most.
-const TOKENS: usize = 8192;
+pub const TOKENS: usize = 8192;
 /// Slots of the first pool.
 const SLOTS: usize = 4096;
 
@@ -116,8 +117,6 @@ impl OnCard {
             })
         });
         let words = loader.linear(&decoder.words, None)?;
-        // One row's scores are counted in 31 bits by candle's kernels.
-        let scores = heads.queries * config.context;
         let on_card = Self {
             layers: layers.collect::<Result<_>>()?,
             norm: loader.vector(&decoder.norm)?,
@@ -126,10 +125,10 @@ impl OnCard {
                 None => words.clone(),
             },
             words: words.weight().clone(),
-            tokens: (i32::MAX as usize / scores.max(1)).clamp(1, TOKENS),
+            most: AtomicUsize::new(TOKENS),
             pool: Mutex::default(),
             used: Arc::new(()),
-            halved: AtomicBool::new(false),
+            turn: Mutex::default(),
             warned: AtomicBool::new(false),
             config,
             card,
@@ -145,11 +144,11 @@ impl OnCard {
 
     /// What a person should hear of how computing went; said once.
     pub fn warning(&self) -> Option<String> {
-        let news =
-            self.halved.load(Ordering::Relaxed) && !self.warned.swap(true, Ordering::Relaxed);
+        let most = self.most.load(Ordering::Relaxed);
+        let news = most < TOKENS && !self.warned.swap(true, Ordering::Relaxed);
         news.then(|| {
             format!(
-                "{}: its memory is full, so batches are halved; a smaller --batch-tokens saves the trial",
+                "{}: its memory is full, so the decoder reads {most} tokens at once, not {TOKENS}",
                 self.card.name
             )
         })
@@ -157,31 +156,55 @@ impl OnCard {
 
     /// All rows' tokens at once; in halves where that is too much.
     fn pass(&self, pool: &mut Pool, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
-        if rows.len() > 1 && self.is_too_much(rows) {
+        let divisible = rows.len() > 1 || rows.iter().any(|row| row.ids.len() > 1);
+        if divisible && self.is_too_much(rows) {
             return self.in_halves(pool, rows);
         }
         match self.compute(pool, rows) {
-            Err(error) if rows.len() > 1 && out_of_memory(&error) => {
-                self.halved.store(true, Ordering::Relaxed);
+            Err(error) if divisible && out_of_memory(&error) => {
+                let padded = rows.len() * lengths(rows).0;
+                self.most.fetch_min((padded / 2).max(1), Ordering::Relaxed);
                 self.in_halves(pool, rows)
             }
             computed => Ok(computed?),
         }
     }
 
+    /// Half of the rows after the other half, or of one row's tokens.
     fn in_halves(&self, pool: &mut Pool, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
-        let (first, second) = rows.split_at_mut(rows.len() / 2);
-        let mut logits = self.pass(pool, first)?;
-        logits.extend(self.pass(pool, second)?);
-        Ok(logits)
+        let [row] = rows else {
+            let (first, second) = rows.split_at_mut(rows.len() / 2);
+            let mut logits = self.pass(pool, first)?;
+            logits.extend(self.pass(pool, second)?);
+            return Ok(logits);
+        };
+        let mut logits = Vec::new();
+        let (first, second) = row.ids.split_at(row.ids.len() / 2);
+        let asked = row.asked.min(row.ids.len());
+        for (ids, asked) in [
+            (first, asked.saturating_sub(second.len())),
+            (second, asked.min(second.len())),
+        ] {
+            let part = Row {
+                ids,
+                cache: &mut *row.cache,
+                asked,
+            };
+            logits.extend(self.pass(pool, &mut [part])?.into_iter().flatten());
+        }
+        Ok(vec![logits])
     }
 
     /// Whether the rows, padded, have more cells than candle's kernels count, or are mostly padding.
     fn is_too_much(&self, rows: &[Row<'_, Cache>]) -> bool {
+        let heads = self.config.heads;
         let (most, longest) = lengths(rows);
-        let padded = rows.len() * most;
-        let cells = padded * longest * self.config.heads.queries;
-        cells > i32::MAX as usize || padded > 2 * self.tokens
+        let (padded, gathered) = (rows.len() * most, rows.len() * longest);
+        let cells = (padded * longest * heads.queries).max(gathered * heads.keys * heads.width);
+        let all: usize = rows.iter().map(length).sum();
+        cells > i32::MAX as usize
+            || padded > 2 * self.most.load(Ordering::Relaxed)
+            || rows.len() > 1 && gathered > 2 * all + TOKENS
     }
 
     fn compute(&self, pool: &mut Pool, rows: &mut [Row<'_, Cache>]) -> Computed<Vec<Vec<f32>>> {
@@ -215,20 +238,21 @@ impl OnCard {
                 let states = x.index_select(&asked, 0)?;
                 let states = rms_norm(&states, &self.norm, self.config.eps)?;
                 let logits = self.output.forward(&states)?.to_dtype(DType::F32)?;
-                logits.to_vec2()?
+                logits.flatten_all()?.to_vec1()?
             }
         };
         // All went well: the slots are the rows'.
         pool.given = first + count;
         let mut slot = first as u32;
-        let mut logits = logits.into_iter();
+        let mut logits: &[f32] = &logits;
         let each = rows.iter_mut().map(|row| {
             row.cache.used.get_or_insert_with(|| self.used.clone());
             let after = slot + row.ids.len() as u32;
             row.cache.slots.extend(slot..after);
             slot = after;
-            let own = logits.by_ref().take(row.asked.min(row.ids.len()));
-            own.flatten().collect()
+            let (own, rest) = logits.split_at(row.asked.min(row.ids.len()) * self.config.words);
+            logits = rest;
+            own.to_vec()
         });
         Ok(each.collect())
     }
@@ -253,12 +277,20 @@ impl Decoder for OnCard {
         cache.slots.truncate(length);
     }
 
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        Some(self.turn.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn forward(&self, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
         for row in rows.iter() {
             self.config.take(row.cache.slots.len(), row.ids)?;
         }
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        let logits = in_passes(rows, self.tokens, |rows| self.pass(&mut pool, rows))?;
+        let tokens = self.most.load(Ordering::Relaxed);
+        let logits = in_passes(rows, tokens, |rows| self.pass(&mut pool, rows));
+        // Each thread has its own queue on a card: what nobody has waited for is done before another thread comes.
+        self.card.device.synchronize()?;
+        let logits = logits?;
         match logits.iter().flatten().all(|logit| logit.is_finite()) {
             true => Ok(logits),
             false => Err(Error::Model(format!(
@@ -270,11 +302,15 @@ impl Decoder for OnCard {
     }
 }
 
+/// Tokens of a row with those before.
+fn length(row: &Row<'_, Cache>) -> usize {
+    row.cache.slots.len() + row.ids.len()
+}
+
 /// The most new tokens of a row, and the most with those before.
 fn lengths(rows: &[Row<'_, Cache>]) -> (usize, usize) {
     let most = rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
-    let all = |row: &Row<'_, Cache>| row.cache.slots.len() + row.ids.len();
-    (most, rows.iter().map(all).max().unwrap_or(0))
+    (most, rows.iter().map(length).max().unwrap_or(0))
 }
 
 impl Pool {
@@ -284,27 +320,41 @@ impl Pool {
             self.given = 0;
         }
         let needed = self.given + count;
-        if needed > self.slots {
-            let slots = needed.max(2 * self.slots).max(SLOTS);
-            let heads = decoder.config.heads;
-            let grown = |old: Option<&Tensor>| -> Computed<Tensor> {
-                let shape = (slots, heads.keys * heads.width);
-                let new = Tensor::zeros(shape, decoder.card.dtype, &decoder.card.device)?;
-                if let Some(old) = old.filter(|_| self.given > 0) {
-                    new.slice_set(&old.narrow(0, 0, self.given)?, 0, 0)?;
-                }
-                Ok(new)
-            };
-            let layers = (0..decoder.layers.len()).map(|i| {
-                let old = self.layers.get(i);
-                Ok([
-                    grown(old.map(|[keys, _]| keys))?,
-                    grown(old.map(|[_, values]| values))?,
-                ])
-            });
-            self.layers = layers.collect::<Computed<_>>()?;
-            self.slots = slots;
+        if needed <= self.slots {
+            return Ok(self.given);
         }
+        if self.given == 0 {
+            // Nothing is kept, so that the old need not stand beside the new.
+            (self.layers, self.slots) = (Vec::new(), 0);
+        }
+        let heads = decoder.config.heads;
+        let slots = needed.max(2 * self.slots).max(SLOTS);
+        let shape = (slots, heads.keys * heads.width);
+        if slots * shape.1 > u32::MAX as usize {
+            candle_core::bail!(
+                "out of memory: {slots} tokens have more keys than candle's kernels count"
+            );
+        }
+        let grown = |old: Option<&Tensor>| -> Computed<Tensor> {
+            let new = Tensor::zeros(shape, decoder.card.dtype, &decoder.card.device)?;
+            if let Some(old) = old {
+                new.slice_set(&old.narrow(0, 0, self.given)?, 0, 0)?;
+            }
+            Ok(new)
+        };
+        // A layer after the other: larger ones do no harm where a later one fails.
+        for i in 0..decoder.layers.len() {
+            let old = self.layers.get(i);
+            let layer = [
+                grown(old.map(|[keys, _]| keys))?,
+                grown(old.map(|[_, values]| values))?,
+            ];
+            match self.layers.get_mut(i) {
+                Some(place) => *place = layer,
+                None => self.layers.push(layer),
+            }
+        }
+        self.slots = slots;
         Ok(self.given)
     }
 }
@@ -315,9 +365,8 @@ struct Batch {
     /// New tokens of each row, padded, and all of its tokens, padded.
     most: usize,
     longest: usize,
-    /// Where each row's new tokens stand among all, `[rows · most]`, and each of all in that.
-    padded: Tensor,
-    packed: Tensor,
+    /// Where each row's new tokens stand among all, `[rows · most]`, and each of all in that; nothing where rows have equally many.
+    padded: Option<[Tensor; 2]>,
     /// The slots of each row's tokens, `[rows · longest]`.
     slots: Tensor,
     /// What is added to the scores of each kind of layer, `[rows][1][most][longest]`.
@@ -387,8 +436,13 @@ impl Batch {
             rows: rows.len(),
             most,
             longest,
-            padded: Tensor::from_vec(padded, cells, device)?,
-            packed: Tensor::from_vec(packed, token, device)?,
+            padded: match token == cells {
+                true => None,
+                false => Some([
+                    Tensor::from_vec(padded, cells, device)?,
+                    Tensor::from_vec(packed, token, device)?,
+                ]),
+            },
             slots: Tensor::from_vec(slots, rows.len() * longest, device)?,
             masks,
             turns,
@@ -401,17 +455,48 @@ impl Layer {
     fn forward(
         &self,
         x: &Tensor,
+        kept: &[Tensor; 2],
+        first: usize,
+        batch: &Batch,
+        config: &Config,
+    ) -> Computed<Tensor> {
+        let eps = config.eps;
+        let normed = rms_norm(x, &self.attention_norm, eps)?;
+        let attended = self.attend(&normed, kept, first, batch, config)?;
+        let mut more = self.attention_out.forward(&attended)?;
+        if let Some([after_attention, _]) = &self.out_norms {
+            more = rms_norm(&more, after_attention, eps)?;
+        }
+        let x = (x + more)?;
+        let both = self.gate_up.forward(&rms_norm(&x, &self.norm, eps)?)?;
+        let gate = both.narrow(1, 0, config.inner)?.contiguous()?;
+        let up = both.narrow(1, config.inner, config.inner)?.contiguous()?;
+        let gate = match config.gate {
+            Activation::Relu => gate.relu()?,
+            Activation::Gelu => gate.gelu_erf()?,
+            Activation::GeluTanh => gate.gelu()?,
+            Activation::Silu => gate.silu()?,
+        };
+        let mut more = self.down.forward(&(gate * up)?)?;
+        if let Some([_, after_all]) = &self.out_norms {
+            more = rms_norm(&more, after_all, eps)?;
+        }
+        x + more
+    }
+
+    /// What each token takes from those before it and itself, `[tokens][heads of queries · width]`.
+    fn attend(
+        &self,
+        normed: &Tensor,
         [kept_keys, kept_values]: &[Tensor; 2],
         first: usize,
         batch: &Batch,
         config: &Config,
     ) -> Computed<Tensor> {
         let (heads, eps) = (config.heads, config.eps);
-        let tokens = x.dim(0)?;
+        let tokens = normed.dim(0)?;
         let (own, shared) = (heads.queries * heads.width, heads.keys * heads.width);
-        let all = self
-            .query_key_value
-            .forward(&rms_norm(x, &self.attention_norm, eps)?)?;
+        let all = self.query_key_value.forward(normed)?;
         let part = |from: usize, count: usize| {
             let part = all.narrow(1, from * heads.width, count * heads.width)?;
             part.contiguous()?.reshape((1, tokens, count, heads.width))
@@ -434,7 +519,10 @@ impl Layer {
         let group = heads.queries / heads.keys;
         let (rows, most, longest) = (batch.rows, batch.most, batch.longest);
         let queries = (queries.reshape((tokens, own))? * f64::from(heads.scale))?;
-        let queries = queries.index_select(&batch.padded, 0)?;
+        let queries = match &batch.padded {
+            Some([padded, _]) => queries.index_select(padded, 0)?,
+            None => queries,
+        };
         let queries = queries.reshape((rows, most, heads.keys, group, heads.width))?;
         let queries = queries.permute((0, 2, 3, 1, 4))?.contiguous()?;
         let queries = queries.reshape((rows, heads.keys, group * most, heads.width))?;
@@ -443,37 +531,22 @@ impl Layer {
             let kept = kept.reshape((rows, longest, heads.keys, heads.width))?;
             kept.transpose(1, 2)?.contiguous()
         };
-        let scores = queries.matmul(&of(kept_keys)?.t()?)?;
-        let scores = scores.reshape((rows, heads.queries, most, longest))?;
-        let scores = scores.broadcast_add(&batch.masks[self.kind])?;
-        let scores = softmax_last_dim(&scores)?;
+        // In one expression, so that of these, the largest there are, no more than two are kept at a time.
+        let scores = softmax_last_dim(
+            &queries
+                .matmul(&of(kept_keys)?.t()?)?
+                .reshape((rows, heads.queries, most, longest))?
+                .broadcast_add(&batch.masks[self.kind])?,
+        )?;
         let scores = scores.reshape((rows, heads.keys, group * most, longest))?;
         let attended = scores.matmul(&of(kept_values)?)?;
         let attended = attended.reshape((rows, heads.keys, group, most, heads.width))?;
         let attended = attended.permute((0, 3, 1, 2, 4))?.contiguous()?;
-        let attended = attended
-            .reshape((rows * most, own))?
-            .index_select(&batch.packed, 0)?;
-
-        let mut more = self.attention_out.forward(&attended)?;
-        if let Some([after_attention, _]) = &self.out_norms {
-            more = rms_norm(&more, after_attention, eps)?;
+        let attended = attended.reshape((rows * most, own))?;
+        match &batch.padded {
+            Some([_, packed]) => attended.index_select(packed, 0),
+            None => Ok(attended),
         }
-        let x = (x + more)?;
-        let both = self.gate_up.forward(&rms_norm(&x, &self.norm, eps)?)?;
-        let gate = both.narrow(1, 0, config.inner)?.contiguous()?;
-        let up = both.narrow(1, config.inner, config.inner)?.contiguous()?;
-        let gate = match config.gate {
-            Activation::Relu => gate.relu()?,
-            Activation::Gelu => gate.gelu_erf()?,
-            Activation::GeluTanh => gate.gelu()?,
-            Activation::Silu => gate.silu()?,
-        };
-        let mut more = self.down.forward(&(gate * up)?)?;
-        if let Some([_, after_all]) = &self.out_norms {
-            more = rms_norm(&more, after_all, eps)?;
-        }
-        x + more
     }
 }
 

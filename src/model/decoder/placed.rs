@@ -1,5 +1,7 @@
 //! A decoder where it computes: on the processor in integers and floats of our own kernels, or on a card.
 
+use std::sync::MutexGuard;
+
 use super::card::{self, OnCard};
 use super::llama::{self, Llama};
 use crate::decode::{Decoder, Row};
@@ -43,6 +45,14 @@ impl Placed {
         }
     }
 
+    /// Tokens that whoever keeps caches of all of them reads at once, at most: a card's memory holds less than a machine's.
+    pub fn most(&self) -> usize {
+        match self {
+            Self::Cpu(_) => usize::MAX,
+            Self::Card(_) => card::TOKENS,
+        }
+    }
+
     /// What a person should hear of how computing went; said once.
     pub fn warning(&self) -> Option<String> {
         match self {
@@ -82,6 +92,13 @@ impl Decoder for Placed {
             (Self::Cpu(decoder), Cache::Cpu(cache)) => decoder.truncate(cache, length),
             (Self::Card(decoder), Cache::Card(cache)) => decoder.truncate(cache, length),
             _ => {}
+        }
+    }
+
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match self {
+            Self::Cpu(decoder) => decoder.turn(),
+            Self::Card(decoder) => decoder.turn(),
         }
     }
 

@@ -239,6 +239,27 @@ fn a_cache_is_copied_and_cut_and_slots_are_given_anew() {
 }
 
 #[test]
+fn callers_take_turns_so_that_slots_do_not_run_out() {
+    let decoder = on_card("llama", DType::F32);
+    let ids = &golden("llama")[6].ids;
+    let stop = Stop {
+        ends: Vec::new(),
+        length: 3,
+        repeats: None,
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..SLOTS / ids.len() {
+                    greedy(&decoder, &[ids], &stop, 1000).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(decoder.pool.lock().unwrap().slots, SLOTS);
+}
+
+#[test]
 fn a_row_without_tokens_stays_as_it_is_beside_others() {
     let decoder = on_card("llama", DType::F32);
     let golden = golden("llama");
@@ -273,16 +294,34 @@ fn the_pool_grows_and_keeps_what_it_has() {
 #[test]
 fn rows_that_are_too_much_together_are_halved() {
     let mut decoder = on_card("qwen2", DType::F32);
-    decoder.tokens = 8;
+    decoder.most = AtomicUsize::new(8);
     let golden = golden("qwen2");
     let texts: Vec<&[u32]> = golden.iter().map(|golden| &golden.ids[..]).collect();
     for (golden, found) in golden.iter().zip(logits(&decoder, &texts)) {
         assert!(furthest(&golden.logits, &found) < 1e-3);
     }
+    assert!(
+        decoder
+            .warning()
+            .unwrap()
+            .contains("reads 8 tokens at once")
+    );
     assert!(decoder.warning().is_none());
-    decoder.halved.store(true, Ordering::Relaxed);
-    assert!(decoder.warning().unwrap().contains("halved"));
-    assert!(decoder.warning().is_none());
+    // A row whose tokens are too many is read in parts, with all logits that it asks for.
+    let ids = &golden[6].ids;
+    let all = |decoder: &OnCard| {
+        let mut cache = decoder.cache();
+        let row = Row {
+            ids,
+            cache: &mut cache,
+            asked: ids.len() - 1,
+        };
+        let mut pool = decoder.pool.lock().unwrap();
+        decoder.pass(&mut pool, &mut [row]).unwrap().remove(0)
+    };
+    let whole = on_card("qwen2", DType::F32);
+    assert!(ids.len() > 32);
+    assert!(furthest(&all(&decoder), &all(&whole)) < 1e-3);
 }
 
 #[test]
