@@ -73,6 +73,8 @@ struct Pool {
 
 /// Tokens of a pass at most.
 pub const TOKENS: usize = 8192;
+/// And at least: a step of many rows that was too much says little of prompts.
+const LEAST: usize = 512;
 /// Slots of the first pool.
 const SLOTS: usize = 4096;
 
@@ -163,7 +165,8 @@ impl OnCard {
         match self.compute(pool, rows) {
             Err(error) if divisible && out_of_memory(&error) => {
                 let padded = rows.len() * lengths(rows).0;
-                self.most.fetch_min((padded / 2).max(1), Ordering::Relaxed);
+                self.most
+                    .fetch_min((padded / 2).max(LEAST), Ordering::Relaxed);
                 self.in_halves(pool, rows)
             }
             computed => Ok(computed?),
