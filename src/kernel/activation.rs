@@ -72,14 +72,8 @@ fn silu(x: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::near;
     use super::*;
-
-    fn near(found: &[f32], wanted: &[f32]) {
-        assert_eq!(found.len(), wanted.len());
-        for (found, wanted) in found.iter().zip(wanted) {
-            assert!((found - wanted).abs() < 1e-5, "{found} {wanted}");
-        }
-    }
 
     #[test]
     fn activations_are_what_tables_say_and_keep_what_is_no_number() {

@@ -58,8 +58,10 @@ pub enum Pairs {
 /// By how much the first numbers of a head are turned at each of some positions: `[positions][pairs]`.
 #[derive(Debug, Clone)]
 pub struct Angles {
-    cos: Vec<f32>,
-    sin: Vec<f32>,
+    /// `[positions][pairs]`.
+    pub cos: Vec<f32>,
+    /// The same.
+    pub sin: Vec<f32>,
     pairs: usize,
 }
 

@@ -30,6 +30,14 @@ pub use seq2seq::{Context, Seen, decoder_attention, layer_norm};
 
 #[cfg(test)]
 mod testing {
+    /// That no two numbers lie apart.
+    pub(super) fn near(found: &[f32], wanted: &[f32]) {
+        assert_eq!(found.len(), wanted.len());
+        for (found, wanted) in found.iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-5, "{found} {wanted}");
+        }
+    }
+
     /// Numbers from -1 to 1 that look drawn, the same for the same seed.
     pub(super) fn values(count: usize, seed: u32) -> Vec<f32> {
         let mut state = seed;

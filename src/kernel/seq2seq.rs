@@ -126,14 +126,8 @@ fn weigh(weights: &[f32], values: &[f32], line: usize, out: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::near;
     use super::*;
-
-    fn near(found: &[f32], wanted: &[f32]) {
-        assert_eq!(found.len(), wanted.len());
-        for (found, wanted) in found.iter().zip(wanted) {
-            assert!((found - wanted).abs() < 1e-5, "{found} {wanted}");
-        }
-    }
 
     #[test]
     fn a_token_sees_all_or_what_came_before_by_how_near_it_is() {

@@ -90,7 +90,7 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Model`] when the text gets longer than the context, or a token is none.
-    pub fn take(&self, before: usize, ids: &[u32]) -> Result<()> {
+    pub fn check(&self, before: usize, ids: &[u32]) -> Result<()> {
         let after = before + ids.len();
         if after > self.context {
             return Err(Error::Model(format!(

@@ -259,7 +259,7 @@ impl Decoder for Llama {
 
     fn forward(&self, rows: &mut [Row<'_, Cache>]) -> Result<Vec<Vec<f32>>> {
         for row in rows.iter() {
-            self.config.take(row.cache.length, row.ids)?;
+            self.config.check(row.cache.length, row.ids)?;
         }
         // On a thread of the pool: from outside of it, each product would wait for one to be woken.
         rayon::scope(|_| in_passes(rows, TOKENS, |rows| self.pass(rows)))

@@ -218,7 +218,7 @@ impl Linear {
     /// The layer in floats.
     ///
     /// # Errors
-    /// None; the rows are all there.
+    /// As [`Linear::rows`], which has none of all rows.
     pub fn spread(&self) -> Result<Spread> {
         let all: Vec<u32> = (0..self.outputs as u32).collect();
         Ok(Spread {

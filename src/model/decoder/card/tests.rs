@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use candle_core::{DType, Device};
 use serde::Deserialize;
 
+use super::load::in_halves;
+use super::pool::SLOTS;
 use super::*;
 use crate::decode::{Answer, Stop, greedy};
 use crate::model::decoder::architecture;
 use crate::model::decoder::stack::Stack;
-use crate::model::decoder::tensors::Matrix;
+use crate::model::decoder::tensors::{Linear, Matrix};
 
 const FAMILIES: [&str; 9] = [
     "llama", "llama3", "qwen2", "qwen3", "mistral", "gemma3", "phi3", "phi4", "smollm3",
@@ -131,22 +133,29 @@ fn greedy_words_are_those_of_transformers() {
     }
 }
 
+/// The cosine of the angle between two lists of logits about their means.
+fn likeness(a: &[f32], b: &[f32]) -> f32 {
+    let about_mean = |values: &[f32]| -> Vec<f32> {
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        values.iter().map(|value| value - mean).collect()
+    };
+    let (a, b) = (about_mean(a), about_mean(b));
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()
+}
+
 #[test]
 fn sixteen_bits_are_near() {
-    for (dtype, within) in [(DType::F16, 0.3), (DType::BF16, 2.0)] {
-        let mut worst = 0f32;
+    // Of eight times the rounding 64 times the loss: a toy whose logits are the hardest has 0.9991 and 0.935, all others 0.9998 and 0.9968.
+    for (dtype, least) in [(DType::F16, 0.998), (DType::BF16, 0.9)] {
         for family in FAMILIES {
             let decoder = on_card(family, dtype);
-            for golden in golden(family) {
-                let found = &logits(&decoder, &[&golden.ids])[0];
-                worst = worst.max(furthest(&golden.logits, found));
-            }
+            let likest = golden(family)
+                .iter()
+                .map(|golden| likeness(&golden.logits, &logits(&decoder, &[&golden.ids])[0]))
+                .fold(1.0, f32::min);
+            assert!(likest > least, "{family}, {dtype:?}: {likest}");
         }
-        #[allow(clippy::print_stdout)]
-        {
-            println!("{dtype:?}: logits off by up to {worst}");
-        }
-        assert!(worst < within, "{dtype:?}: {worst}");
     }
 }
 
@@ -198,9 +207,9 @@ fn a_decoder_whose_pairs_are_neighbours_is_the_same_decoder() {
         }
         let layers = parts.into_iter().map(|part| {
             let outputs = part.weight.len() / part.inputs;
-            Product::new(Matrix::Float(part.weight), None, part.inputs, outputs)
+            Linear::new(Matrix::Float(part.weight), None, part.inputs, outputs)
         });
-        let layers: Vec<Product> = layers.collect();
+        let layers: Vec<Linear> = layers.collect();
         layer.query_key_value = Stack::Apart(layers.try_into().ok().unwrap());
     }
     let on_card = OnCard::new(&decoder, card(DType::F32)).unwrap();
