@@ -25,6 +25,8 @@ use super::float::gelu;
 const BLOCK: usize = 16;
 /// Inputs that one dot-product instruction takes for each output.
 const GROUP: usize = 4;
+/// Those that one takes of 16-bit numbers.
+const PAIR: usize = 2;
 /// Bytes of a wide input.
 const SHARES: usize = 4;
 /// Rows that one task quantises and multiplies: small enough to share one article among threads, large enough to reuse weights.
@@ -35,7 +37,7 @@ const TASK_ROWS: usize = 24;
 pub enum Isa {
     /// Plain Rust.
     Portable,
-    /// AVX2, with FMA and F16C: widened 16-bit products.
+    /// AVX2, with FMA and F16C: 16-bit products of widened bytes.
     Avx2,
     /// AVX-VNNI: 256-bit byte dot products.
     AvxVnni,
@@ -68,6 +70,14 @@ impl Isa {
         found
     }
 
+    /// Inputs that stand together in packed weights.
+    fn group(self) -> usize {
+        match self {
+            Self::Avx2 => PAIR,
+            _ => GROUP,
+        }
+    }
+
     /// The best set of this processor.
     pub fn best() -> Self {
         Self::available().pop().unwrap_or(Self::Portable)
@@ -81,7 +91,7 @@ pub struct Int8Linear {
     outputs: usize,
     /// Inputs far larger than the others.
     wide: Vec<usize>,
-    /// `[outputs / 16][bytes of a row / 4][16][4]`, zero under a wide input's own place and where the sizes do not divide.
+    /// `[outputs / 16][bytes of a row / group][16][group]`, zero under a wide input's own place and where the sizes do not divide.
     packed: Vec<i8>,
     /// Sum of the weights under all bytes of a row, for each output: what a step of `z` adds.
     weight_sums: Vec<i32>,
@@ -127,9 +137,10 @@ impl Int8Linear {
         if !fits {
             return None;
         }
-        let groups = row_bytes / GROUP;
+        let group = isa.group();
+        let groups = row_bytes / group;
         let blocks = outputs.div_ceil(BLOCK);
-        let mut packed = vec![0i8; blocks * groups * BLOCK * GROUP];
+        let mut packed = vec![0i8; blocks * BLOCK * row_bytes];
         let mut weight_sums = vec![0i32; blocks * BLOCK];
         let mut line = vec![0i8; row_bytes];
         for (o, row) in weight.chunks_exact(inputs).enumerate() {
@@ -140,9 +151,9 @@ impl Int8Linear {
                 own[wide] = 0;
             }
             let (block, lane) = (o / BLOCK, o % BLOCK);
-            for (g, four) in line.chunks_exact(GROUP).enumerate() {
-                let at = ((block * groups + g) * BLOCK + lane) * GROUP;
-                packed[at..at + GROUP].copy_from_slice(four);
+            for (g, inputs) in line.chunks_exact(group).enumerate() {
+                let at = ((block * groups + g) * BLOCK + lane) * group;
+                packed[at..at + group].copy_from_slice(inputs);
             }
             weight_sums[o] = line.iter().map(|&w| i32::from(w)).sum();
         }
@@ -209,43 +220,51 @@ impl Int8Linear {
     }
 
     fn multiply(&self, rows: &Rows, y: &mut [f32]) {
+        let Rows { bytes, steps } = rows;
         match self.isa {
-            Isa::Portable => self.tiles::<1>(rows, y, portable),
+            Isa::Portable => self.tiles::<_, 1>(bytes, steps, y, portable),
             // SAFETY (all three): `with_isa` refuses a set that this processor lacks.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => self.tiles::<1>(rows, y, |a, w, sums| unsafe { x86::avx2(a, w, sums) }),
-            #[cfg(target_arch = "x86_64")]
-            Isa::AvxVnni => {
-                self.tiles::<1>(rows, y, |a, w, sums| unsafe { x86::avx_vnni(a, w, sums) })
+            Isa::Avx2 => {
+                let wide: Vec<i16> = bytes.iter().map(|byte| i16::from(*byte)).collect();
+                self.tiles::<_, 1>(&wide, steps, y, |a, w, sums| unsafe {
+                    x86::avx2(a, w, sums)
+                });
             }
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni => self.tiles::<4>(rows, y, |a, w, sums| unsafe {
+            Isa::AvxVnni => self.tiles::<_, 1>(bytes, steps, y, |a, w, sums| unsafe {
+                x86::avx_vnni(a, w, sums)
+            }),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => self.tiles::<_, 4>(bytes, steps, y, |a, w, sums| unsafe {
                 x86::avx512_vnni(a, w, sums)
             }),
             #[cfg(not(target_arch = "x86_64"))]
-            _ => self.tiles::<1>(rows, y, portable),
+            _ => self.tiles::<_, 1>(bytes, steps, y, portable),
         }
     }
 
     /// Walks `y` in tiles of up to [`TILE_ROWS`] rows by `BLOCKS` blocks of outputs; `dot` fills a tile's sums.
-    fn tiles<const BLOCKS: usize>(
+    fn tiles<T, const BLOCKS: usize>(
         &self,
-        rows: &Rows,
+        rows: &[T],
+        steps: &[Step],
         y: &mut [f32],
-        dot: impl Fn(&[&[u8]], &[i8], &mut [Sums]),
+        dot: impl Fn(&[&[T]], &[i8], &mut [Sums]),
     ) {
-        let block_bytes = rows.stride * BLOCK;
+        let stride = row_bytes(self.inputs, self.wide.len());
+        let block_bytes = stride * BLOCK;
         let mut sums = vec![[0i32; BLOCK]; TILE_ROWS * BLOCKS];
-        let mut lines: Vec<&[u8]> = Vec::with_capacity(TILE_ROWS);
+        let mut lines: Vec<&[T]> = Vec::with_capacity(TILE_ROWS);
         for first_block in (0..self.weight_sums.len() / BLOCK).step_by(BLOCKS) {
             let weights = &self.packed[first_block * block_bytes..];
             let blocks = BLOCKS.min(weights.len() / block_bytes);
             let weights = &weights[..blocks * block_bytes];
-            for first_row in (0..rows.steps.len()).step_by(TILE_ROWS) {
+            for first_row in (0..steps.len()).step_by(TILE_ROWS) {
                 lines.clear();
                 lines.extend(
-                    rows.bytes[first_row * rows.stride..]
-                        .chunks_exact(rows.stride)
+                    rows[first_row * stride..]
+                        .chunks_exact(stride)
                         .take(TILE_ROWS),
                 );
                 let sums = &mut sums[..lines.len() * blocks];
@@ -256,7 +275,7 @@ impl Int8Linear {
                     scales: &self.scales[from..to],
                     bias: &self.bias[from..to],
                 };
-                let steps = &rows.steps[first_row..][..lines.len()];
+                let steps = &steps[first_row..][..lines.len()];
                 let y = &mut y[first_row * self.outputs..];
                 finish(sums, steps, columns, (from, self.outputs), y);
             }

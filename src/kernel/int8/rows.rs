@@ -16,7 +16,6 @@ pub(super) struct Step {
 pub(super) struct Rows {
     pub bytes: Vec<u8>,
     pub steps: Vec<Step>,
-    pub stride: usize,
 }
 
 /// Bytes of a quantised row: its inputs in whole groups, then the shares of the wide ones.
@@ -38,11 +37,7 @@ impl Rows {
             rows
         ];
         quantise_rows(x, inputs, wide, &mut bytes, &mut steps);
-        Self {
-            bytes,
-            steps,
-            stride,
-        }
+        Self { bytes, steps }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Integer sums of a tile: bytes of rows with bytes of weights, in plain Rust and with each instruction set.
 //!
-//! Weights come packed `[blocks][bytes of a row / 4][16][4]`, sums go out row by row, a block of 16 outputs at a time.
+//! Weights come packed `[blocks][bytes of a row / 4][16][4]` (for AVX2 `[blocks][bytes of a row / 2][16][2]`), sums go out row by row, a block
+//! of 16 outputs at a time.
 
-use super::{BLOCK, GROUP};
+use super::{BLOCK, GROUP, PAIR};
 
 /// 32-bit sums of one row with one block of outputs.
 pub(super) type Sums = [i32; BLOCK];
@@ -37,42 +38,51 @@ pub(super) mod x86 {
 
     use std::arch::x86_64::*;
 
-    use super::{BLOCK, GROUP, Sums, TILE_ROWS};
+    use super::{BLOCK, GROUP, PAIR, Sums, TILE_ROWS};
 
     /// Bytes of a block for one group of inputs.
     const STEP: usize = BLOCK * GROUP;
 
-    /// Four input bytes, repeated over a register by the caller.
-    #[inline(always)]
-    fn four(row: &[u8], group: usize) -> i32 {
-        let at = group * GROUP;
-        i32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]])
+    /// With rows of 16-bit numbers, and weights packed in [`PAIR`]s: a product of two bytes with two bytes would not fit 16 bits.
+    #[target_feature(enable = "avx2")]
+    pub fn avx2(rows: &[&[i16]], weights: &[i8], sums: &mut [Sums]) {
+        match rows.len() {
+            1 => avx2_rows::<1>(rows, weights, sums),
+            2 => avx2_rows::<2>(rows, weights, sums),
+            3 => avx2_rows::<3>(rows, weights, sums),
+            4 => avx2_rows::<4>(rows, weights, sums),
+            5 => avx2_rows::<5>(rows, weights, sums),
+            _ => avx2_rows::<TILE_ROWS>(rows, weights, sums),
+        }
     }
 
     #[target_feature(enable = "avx2")]
-    pub fn avx2(rows: &[&[u8]], weights: &[i8], sums: &mut [Sums]) {
-        let each = sums.len() / rows.len();
-        for (row, sums) in rows.iter().zip(sums.chunks_exact_mut(each)) {
-            for (weights, sums) in weights.chunks_exact(row.len() * BLOCK).zip(sums) {
-                // Each register holds four outputs, two half sums each.
-                let mut acc = [_mm256_setzero_si256(); 4];
-                for (g, w) in weights.chunks_exact(STEP).enumerate() {
-                    let a = _mm256_cvtepu8_epi16(_mm_set1_epi32(four(row, g)));
-                    for (acc, w) in acc.iter_mut().zip(w.chunks_exact(16)) {
-                        // SAFETY: `w` holds 16 bytes; the load needs no alignment.
-                        let w = unsafe { _mm_loadu_si128(w.as_ptr().cast()) };
-                        *acc =
-                            _mm256_add_epi32(*acc, _mm256_madd_epi16(a, _mm256_cvtepi8_epi16(w)));
-                    }
-                }
-                for (acc, sums) in acc.iter().zip(sums.chunks_exact_mut(4)) {
-                    let mut halves = [0i32; 8];
-                    // SAFETY: `halves` holds 32 bytes; the store needs no alignment.
-                    unsafe { _mm256_storeu_si256(halves.as_mut_ptr().cast(), *acc) };
-                    for (sum, pair) in sums.iter_mut().zip(halves.chunks_exact(2)) {
-                        *sum = pair[0] + pair[1];
-                    }
-                }
+    fn avx2_rows<const ROWS: usize>(rows: &[&[i16]], weights: &[i8], sums: &mut [Sums]) {
+        let lines = lines::<_, ROWS>(rows);
+        assert!(sums.len() >= ROWS && weights.len() >= rows[0].len() * BLOCK);
+        let mut acc = [[_mm256_setzero_si256(); 2]; ROWS];
+        for g in 0..rows[0].len() / PAIR {
+            // SAFETY: `(g + 1) * PAIR * BLOCK <= weights.len()`, checked above; the loads need no alignment.
+            let w = unsafe {
+                let w = weights.as_ptr().add(g * PAIR * BLOCK);
+                [
+                    _mm256_cvtepi8_epi16(_mm_loadu_si128(w.cast())),
+                    _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(16).cast())),
+                ]
+            };
+            for (acc, line) in acc.iter_mut().zip(&lines) {
+                // SAFETY: each line is as long as the first.
+                let a =
+                    _mm256_set1_epi32(unsafe { line.add(g * PAIR).cast::<i32>().read_unaligned() });
+                acc[0] = _mm256_add_epi32(acc[0], _mm256_madd_epi16(a, w[0]));
+                acc[1] = _mm256_add_epi32(acc[1], _mm256_madd_epi16(a, w[1]));
+            }
+        }
+        for (acc, sums) in acc.iter().zip(sums) {
+            // SAFETY: `sums` holds 64 bytes; the stores need no alignment.
+            unsafe {
+                _mm256_storeu_si256(sums.as_mut_ptr().cast(), acc[0]);
+                _mm256_storeu_si256(sums.as_mut_ptr().add(8).cast(), acc[1]);
             }
         }
     }
@@ -91,7 +101,7 @@ pub(super) mod x86 {
 
     #[target_feature(enable = "avx2,avxvnni")]
     fn avx_vnni_rows<const ROWS: usize>(rows: &[&[u8]], weights: &[i8], sums: &mut [Sums]) {
-        let lines = lines::<ROWS>(rows);
+        let lines = lines::<_, ROWS>(rows);
         assert!(sums.len() >= ROWS && weights.len() >= rows[0].len() * BLOCK);
         let mut acc = [[_mm256_setzero_si256(); 2]; ROWS];
         for g in 0..rows[0].len() / GROUP {
@@ -123,7 +133,7 @@ pub(super) mod x86 {
 
     /// Starts of the first `ROWS` rows, all as long as the first: with a fixed count the sums stay in registers.
     #[inline(always)]
-    fn lines<const ROWS: usize>(rows: &[&[u8]]) -> [*const u8; ROWS] {
+    fn lines<T, const ROWS: usize>(rows: &[&[T]]) -> [*const T; ROWS] {
         std::array::from_fn(|r| {
             assert_eq!(rows[r].len(), rows[0].len());
             rows[r].as_ptr()
@@ -160,7 +170,7 @@ pub(super) mod x86 {
     ) {
         let groups = rows[0].len() / GROUP;
         let block = groups * STEP;
-        let lines = lines::<ROWS>(rows);
+        let lines = lines::<_, ROWS>(rows);
         assert!(weights.len() >= BLOCKS * block && sums.len() >= ROWS * BLOCKS);
         let mut acc = [[_mm512_setzero_si512(); BLOCKS]; ROWS];
         for g in 0..groups {
