@@ -1,12 +1,14 @@
 //! Batched decoding over any [`Decoder`]: the prompts of several texts enter as one run of tokens, each step gives every row that is not
 //! done its next token, and rows that are done leave. A row's answer is the same alone and together. Here is greedy decoding; [`beams()`]
-//! follows several answers at a time, and [`Rules`] say what may come next whatever is likely.
+//! follows several answers at a time, [`among`] chooses one of a list, and [`Rules`] say what may come next whatever is likely.
 //!
 //! It knows no tensors. What a row has read so far is its cache, which belongs to the caller, not to the model.
 
+mod among;
 mod beams;
 mod rules;
 
+pub use self::among::among;
 pub use self::beams::{Beams, Early, beams};
 pub use self::rules::Rules;
 

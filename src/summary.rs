@@ -1,5 +1,5 @@
 //! A summary: the one to three sentences that answer the claim and tell what happened, each copied from the article; on request said
-//! shorter (`rewrite`), where that passes the check of what it says (`check`).
+//! shorter (`rewrite`), by no more than can be left out of a sentence (`check`).
 //!
 //! Every sentence has a worth: a few features of it, weighted (after Kupiec, Pedersen and Chen 1995, "A Trainable Document
 //! Summarizer"), first of all the model's evidence logit. The best are taken, one after the other, together with the neighbours
@@ -15,7 +15,6 @@ use std::ops::Range;
 use crate::stance::{Stance, Tokens, Verdict};
 use crate::words::stems;
 
-pub use self::check::Flaw;
 pub use self::rewrite::rewrite;
 
 use self::context::Needs;
@@ -54,8 +53,6 @@ pub struct Sentence {
     pub sources: Vec<Range<usize>>,
     /// How it was made.
     pub made: Made,
-    /// What was wrong with what a rewriter wrote for it, if it is a copy for that reason.
-    pub refused: Option<Flaw>,
 }
 
 /// How a sentence of a summary was made.
@@ -63,7 +60,7 @@ pub struct Sentence {
 pub enum Made {
     /// It stands in the article.
     Copied,
-    /// A rewriter wrote it, and it passed the check.
+    /// A rewriter left out what may be left out.
     Rewritten {
         /// How far it is made of its sources, 0 to 1 (see [`check::support`]).
         support: f32,
@@ -213,7 +210,6 @@ fn cite(text: &str, places: &[Range<usize>]) -> Vec<Sentence> {
         text: text[at.clone()].to_owned(),
         sources: std::iter::once(upto(at.start)..upto(at.end)).collect(),
         made: Made::Copied,
-        refused: None,
     };
     places.iter().map(cite).collect()
 }

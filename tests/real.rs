@@ -124,7 +124,7 @@ fn a_summary_is_said_shorter() {
         .write_stdin(article);
     let record = Ran::of(&mut summarise).json();
     let sentences = record["summary"]["sentences"].as_array().unwrap();
-    let shorter = "The harbour office of Lorne said on Monday that the quays were clear.";
+    let shorter = "The harbour office of Lorne said the quays were clear.";
     assert_eq!(sentences[0]["text"], shorter, "{record}");
     assert_eq!(sentences[0]["check"], "passed");
     assert_eq!(sentences[0]["sources"][0][1], article.chars().count());

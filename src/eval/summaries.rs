@@ -33,8 +33,6 @@ pub struct Scores {
     pub marked: Option<bool>,
     /// Whether a sentence of it is rewritten.
     pub rewritten: bool,
-    /// Whether what a rewriter wrote for a sentence of it was refused.
-    pub refused: bool,
 }
 
 impl Scores {
@@ -67,7 +65,6 @@ impl Scores {
             lead_words: self::words(lead),
             sentences: ours.len(),
             rewritten: summary.sentences.iter().any(|s| s.made != Made::Copied),
-            refused: summary.sentences.iter().any(|s| s.refused.is_some()),
             marked: marked.then(|| {
                 let hits = Hits::new(&question.evidence, ours.iter().copied(), &[]);
                 hits.ours.contains(&true)
@@ -113,8 +110,6 @@ pub struct SummaryFigures {
     pub marked: Estimate,
     /// Share of the summaries with a rewritten sentence.
     pub rewritten: Estimate,
-    /// Share of those with a sentence that is a copy because what a rewriter wrote for it was refused.
-    pub refused: Estimate,
 }
 
 impl SummaryFigures {
@@ -140,17 +135,15 @@ impl SummaryFigures {
                 difference(t.ours, sums(t)).map(|sum| sum / t.items)
             })
         };
-        let [words, lead_words, sentences, marked, rewritten, refused] =
-            estimates(&tallies, seed, |t| {
-                [
-                    t.words / t.items,
-                    t.lead_words / t.items,
-                    t.sentences / t.items,
-                    t.hits / t.marked,
-                    t.rewritten / t.items,
-                    t.refused / t.items,
-                ]
-            });
+        let [words, lead_words, sentences, marked, rewritten] = estimates(&tallies, seed, |t| {
+            [
+                t.words / t.items,
+                t.lead_words / t.items,
+                t.sentences / t.items,
+                t.hits / t.marked,
+                t.rewritten / t.items,
+            ]
+        });
         Some(Self {
             items: all.items as usize,
             rouge: rouge(|t| t.ours),
@@ -163,7 +156,6 @@ impl SummaryFigures {
             sentences,
             marked,
             rewritten,
-            refused,
         })
     }
 }
@@ -181,7 +173,6 @@ struct Tally {
     marked: f64,
     hits: f64,
     rewritten: f64,
-    refused: f64,
 }
 
 impl From<&Scores> for Tally {
@@ -198,7 +189,6 @@ impl From<&Scores> for Tally {
             marked: one(scores.marked.is_some()),
             hits: one(scores.marked == Some(true)),
             rewritten: one(scores.rewritten),
-            refused: one(scores.refused),
         }
     }
 }
@@ -222,6 +212,5 @@ impl AddAssign<&Tally> for Tally {
         self.marked += other.marked;
         self.hits += other.hits;
         self.rewritten += other.rewritten;
-        self.refused += other.refused;
     }
 }

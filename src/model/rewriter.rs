@@ -1,5 +1,6 @@
 //! A language model as a rewriter: it sees a sentence and says it shorter. An instruct decoder is asked to, in its own chat template; a
-//! summariser does what it was trained for. Either may invent; what it wrote is checked by [`crate::summary`] before it is shown.
+//! summariser does what it was trained for. Either would invent; so it writes nothing of its own, but chooses among the shortenings that
+//! [`crate::summary`] finds to say no more than the sentence does.
 
 use std::fmt;
 
@@ -9,16 +10,18 @@ use super::manifest::Task;
 use super::seq2seq::Summariser;
 use super::store::Files;
 use super::tokenizer::{Marked, Pair, Tokenizer};
-use crate::decode::{self, Decoder, Ended, Stop};
+use crate::batch;
+use crate::decode::{Begun, Decoder, Stop, among};
 use crate::error::{Error, Result};
 
 /// What a decoder is asked for. The adapter of `models/rewriter-en-small` was trained with these words.
 const INSTRUCTION: &str = "Shorten this news text to a sentence or two. Use its own words. Keep every name, number, date, denial and doubt. \
                            Add nothing.\n\n{text}";
+/// How much a shorter wording has ahead of a likelier one: the likelihood of its next token counts e⁸ times, for the list of what may go has
+/// been read and the model is small. What it finds less likely than that hardly anybody would write.
+const LEAD: f32 = 8.0;
 /// Tokens that the processor reads at once, about.
 const BATCH: usize = 2048;
-/// How often a run of tokens may come before the answer goes round in circles.
-const REPEATS: usize = 3;
 
 /// A language model that says sentences shorter.
 pub struct Rewriter {
@@ -56,9 +59,7 @@ impl Rewriter {
     pub fn load(files: &Files, place: impl Into<Place>) -> Result<Self> {
         let manifest = &files.manifest;
         let writer = match manifest.task {
-            Task::SummarySeq2seq => {
-                Writer::Summariser(Box::new(Summariser::load(files)?.unforced()))
-            }
+            Task::SummarySeq2seq => Writer::Summariser(Box::new(Summariser::load(files)?)),
             _ if manifest.is_decoder() => {
                 let (card, _) = place.into().open()?;
                 Writer::Decoder(Asked::load(files, card)?)
@@ -89,28 +90,15 @@ impl Rewriter {
         }
     }
 
-    /// Each of `texts` said shorter; `None` where the text was too long to be read whole, or the answer came to no end within its length. An
-    /// answer depends on its own text alone.
+    /// How each text is best said: which of its candidates, of which the first is the text itself and the others say it shorter. That one
+    /// where the text is too long to be read whole. A choice depends on its own candidates alone.
     ///
     /// # Errors
     /// [`Error::Model`] when the device fails.
-    pub fn rewrite(&self, texts: &[&str]) -> Result<Vec<Option<String>>> {
+    pub fn choose(&self, candidates: &[Vec<String>]) -> Result<Vec<usize>> {
         match &self.writer {
-            Writer::Decoder(asked) => asked.answers(texts),
-            Writer::Summariser(summariser) => {
-                let mut written = vec![None; texts.len()];
-                let mut whole = Vec::new();
-                for (i, text) in texts.iter().enumerate() {
-                    let (_, cut) = summariser.tokens(text)?;
-                    whole.extend((!cut).then_some((i, *text)));
-                }
-                let read: Vec<&str> = whole.iter().map(|(_, text)| *text).collect();
-                for ((i, _), said) in whole.into_iter().zip(summariser.write(&read, BATCH)?) {
-                    let text = || said.text.trim().to_owned();
-                    written[i] = (said.ended == Ended::Turn).then(text);
-                }
-                Ok(written)
-            }
+            Writer::Decoder(asked) => asked.choose(candidates),
+            Writer::Summariser(summariser) => summariser.choose(candidates, LEAD, BATCH),
         }
     }
 }
@@ -140,33 +128,43 @@ impl Asked<Placed> {
 }
 
 impl<D: Decoder> Asked<D> {
-    fn answers(&self, texts: &[&str]) -> Result<Vec<Option<String>>> {
+    fn choose(&self, candidates: &[Vec<String>]) -> Result<Vec<usize>> {
         let Pair { open, close, .. } = &self.tokenizer.pair;
-        let mut prompts = Vec::with_capacity(texts.len());
-        let mut lengths = Vec::with_capacity(texts.len());
-        for text in texts {
-            let ids = self.tokenizer.encode(text)?;
-            lengths.push(ids.len());
-            prompts.push([open, &ids[..], close].concat());
+        let mut chosen = vec![0; candidates.len()];
+        let mut asked = Vec::with_capacity(candidates.len());
+        for (i, texts) in candidates.iter().enumerate() {
+            let texts = texts.iter().map(|text| self.tokenizer.encode(text));
+            let texts: Vec<Vec<u32>> = texts.collect::<Result<_>>()?;
+            let text = texts.first().map_or(&[][..], |text| &text[..]);
+            let prompt = [&open[..], text, close].concat();
+            let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
+            if prompt.len() + longest < self.room {
+                asked.push((i, prompt, texts));
+            }
         }
-        let fits = |i: &usize| prompts[*i].len() + lengths[*i] < self.room;
-        let asked: Vec<usize> = (0..texts.len()).filter(fits).collect();
         let stop = Stop {
             // Nothing that is no text is part of an answer.
             ends: self.tokenizer.special().to_vec(),
-            // One more than a copy has, so that a copy can end; what others are longer changes no answer.
-            length: asked.iter().map(|i| lengths[*i]).max().unwrap_or(0) + 1,
-            repeats: Some(REPEATS),
+            length: self.room,
+            repeats: None,
         };
-        let rows: Vec<&[u32]> = asked.iter().map(|i| &prompts[*i][..]).collect();
-        let mut written = vec![None; texts.len()];
-        let answers = decode::greedy(&*self.decoder, &rows, &stop, self.batch)?;
-        for (i, answer) in asked.into_iter().zip(answers) {
-            if answer.ended == Ended::Turn && answer.ids.len() <= lengths[i] {
-                written[i] = Some(self.tokenizer.decode(&answer.ids)?.trim().to_owned());
+        let costs = asked.iter().map(|(_, prompt, _)| prompt.len());
+        for range in batch::by_budget(costs, self.batch) {
+            let _turn = self.decoder.turn();
+            let begun = asked[range.clone()].iter().map(|(_, prompt, _)| Begun {
+                cache: self.decoder.cache(),
+                prompt,
+            });
+            let texts: Vec<&[Vec<u32>]> = asked[range.clone()]
+                .iter()
+                .map(|(_, _, t)| &t[..])
+                .collect();
+            let answers = among(&*self.decoder, begun.collect(), &texts, &stop, LEAD)?;
+            for ((i, _, _), answer) in asked[range].iter().zip(answers) {
+                chosen[*i] = answer;
             }
         }
-        Ok(written)
+        Ok(chosen)
     }
 }
 
@@ -181,18 +179,19 @@ mod tests {
     const END: u32 = 3;
     const WORDS: usize = 400;
 
-    /// Says its prompt's text again, and then the end.
-    fn copies(tokens: &[u32]) -> Vec<f32> {
-        let prompt = tokens.iter().position(|id| *id == CLOSE).unwrap() + 1;
-        let next = match tokens[1 + tokens.len() - prompt] {
-            CLOSE => END,
-            next => next,
-        };
-        let said = |word| f32::from(u8::from(word == next as usize));
-        (0..WORDS).map(said).collect()
+    /// Says its prompt's text again, and then the end; but never `on`, nor what comes after it.
+    fn terse(on: u32) -> impl Fn(&[u32]) -> Vec<f32> {
+        move |tokens| {
+            let prompt = tokens.iter().position(|id| *id == CLOSE).unwrap() + 1;
+            let said = |word: usize| match word as u32 {
+                id if id == on => -9.0,
+                id => 9.0 * f32::from(u8::from(tokens[..prompt].contains(&id))),
+            };
+            (0..WORDS).map(said).collect()
+        }
     }
 
-    fn copier(room: usize) -> Asked<Toy> {
+    fn asked(room: usize) -> Asked<Toy> {
         let words = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/fixtures/decoders/llama/tokenizer.json"
@@ -212,36 +211,43 @@ mod tests {
                 .iter()
                 .all(|id| tokenizer.special().contains(id))
         );
+        let whole = tokenizer.encode("Talks open on").unwrap();
+        let on = whole[tokenizer.encode("Talks open").unwrap().len()];
         Asked {
-            decoder: Box::new(Toy::new(100, copies)),
+            decoder: Box::new(Toy::new(100, terse(on))),
             tokenizer,
             room,
             batch: BATCH,
         }
     }
 
+    fn candidates(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
     #[test]
-    fn a_copy_is_the_same_alone_and_together_however_long_its_neighbours_are() {
+    fn what_the_model_would_say_is_chosen_alone_and_together() {
         let texts = [
-            "Talks open.",
-            "Some 10,000 dockers struck in 2000.",
-            "A no, a no, a no.",
-            "",
+            candidates(&["Talks open on Monday.", "Talks open."]),
+            candidates(&["Some 10,000 dockers struck in 2000."]),
+            candidates(&["A no, a no, a no.", "A no."]),
+            candidates(&[""]),
         ];
-        let asked = copier(100);
-        let together = asked.answers(&texts).unwrap();
-        assert_eq!(together[..3], texts.map(|text| Some(text.to_owned()))[..3]);
-        for (text, answer) in texts.iter().zip(&together) {
-            assert_eq!(&asked.answers(&[text]).unwrap()[0], answer, "{text}");
+        let asked = asked(100);
+        let together = asked.choose(&texts).unwrap();
+        // Of what is as likely the short one.
+        assert_eq!(together, [1, 0, 1, 0]);
+        for (text, choice) in texts.iter().zip(together) {
+            assert_eq!(asked.choose(std::slice::from_ref(text)).unwrap(), [choice]);
         }
     }
 
     #[test]
     fn what_leaves_no_room_for_an_answer_is_not_asked() {
-        let text = "Talks open on Monday.";
-        let tokens = copier(100).tokenizer.encode(text).unwrap().len();
-        let answers = |room| copier(room).answers(&[text]).unwrap();
-        assert_eq!(answers(2 * tokens + 3), [Some(text.to_owned())]);
-        assert_eq!(answers(2 * tokens + 2), [None]);
+        let texts = candidates(&["Talks open on Monday.", "Talks open."]);
+        let tokens = asked(100).tokenizer.encode(&texts[0]).unwrap().len();
+        let choice = |room| asked(room).choose(std::slice::from_ref(&texts)).unwrap();
+        assert_eq!(choice(2 * tokens + 3), [1]);
+        assert_eq!(choice(2 * tokens + 2), [0]);
     }
 }

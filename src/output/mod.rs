@@ -206,9 +206,6 @@ pub struct SummarySentence {
     /// How far a rewritten sentence is made of its sources: 0 to 1, 4 decimals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub support: Option<f64>,
-    /// Why a sentence that was to be rewritten is a copy: what was wrong with what the rewriter wrote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
     /// First code point, and the one past the last, of each passage that it is made from.
     pub sources: Vec<[usize; 2]>,
 }
@@ -219,7 +216,7 @@ pub struct SummarySentence {
 pub enum Mode {
     /// It stands in the article, character for character.
     Extracted,
-    /// A rewriter made it of its sources.
+    /// A rewriter said it shorter.
     Rewritten,
 }
 
@@ -239,7 +236,7 @@ impl Mode {
 pub enum Check {
     /// It is a copy of its source.
     Copied,
-    /// No rule finds anything in it that its sources do not say, or anything left out that would change what they say.
+    /// It is its source but for parts of it, none of which changes what the rest says.
     Passed,
 }
 
@@ -269,7 +266,6 @@ impl From<Summary> for SummaryRecord {
                 mode,
                 check,
                 support,
-                refused: sentence.refused.map(|flaw| flaw.to_string()),
                 sources: sources.collect(),
             }
         };

@@ -55,7 +55,6 @@ message record {
                     REQUIRED BINARY mode (STRING);
                     REQUIRED BINARY check (STRING);
                     OPTIONAL DOUBLE support;
-                    OPTIONAL BINARY refused (STRING);
                     REQUIRED GROUP sources (LIST) {
                         REPEATED GROUP list {
                             REQUIRED GROUP element {
@@ -237,7 +236,6 @@ struct Summary {
     mode: Leaf<ByteArray>,
     check: Leaf<ByteArray>,
     support: Leaf<f64>,
-    refused: Leaf<ByteArray>,
     start: Leaf<i64>,
     end: Leaf<i64>,
 }
@@ -335,14 +333,12 @@ impl Rows {
                 text.none(level, 0);
             }
             column.support.none(level, 0);
-            column.refused.none(level, 0);
             column.start.none(level, 0);
             column.end.none(level, 0);
         }
         for (at, sentence) in sentences.iter().enumerate() {
             let repeat = i16::from(at > 0);
             let text = self.text(&sentence.text);
-            let refused = sentence.refused.as_ref().map(|why| self.text(why));
             let column = &mut self.summary;
             column.sentence.put(text, 2, repeat);
             column.mode.put(sentence.mode.name().into(), 2, repeat);
@@ -351,10 +347,6 @@ impl Rows {
             match sentence.support {
                 Some(support) => column.support.put(support, 3, repeat),
                 None => column.support.none(2, repeat),
-            }
-            match refused {
-                Some(refused) => column.refused.put(refused, 3, repeat),
-                None => column.refused.none(2, repeat),
             }
             if sentence.sources.is_empty() {
                 column.start.none(2, repeat);
@@ -392,7 +384,6 @@ impl Rows {
         let summary = self.summary;
         write!(ByteArrayType: summary.text, summary.sentence, summary.mode, summary.check);
         write!(DoubleType: summary.support);
-        write!(ByteArrayType: summary.refused);
         write!(Int64Type: summary.start, summary.end);
         write!(ByteArrayType: self.model);
         write!(Int64Type: self.tokens, self.windows);
@@ -427,7 +418,7 @@ mod tests {
             "scores":{"yes":0.1,"no":0.7,"open":0.2,"off":0.0},"evidence":[{"text":"A.","start":0,"end":2,"score":0.9},
             {"text":"B.","start":3,"end":5,"score":0.8}],"summary":{"text":"A. B.","sentences":[
             {"text":"A.","mode":"rewritten","check":"passed","support":0.75,"sources":[[0,2],[7,9]]},
-            {"text":"B.","mode":"extracted","check":"copied","refused":"name: C","sources":[]}]},"model":"m@1","tokens":7,"windows":1,
+            {"text":"B.","mode":"extracted","check":"copied","sources":[]}]},"model":"m@1","tokens":7,"windows":1,
             "truncated":true,"abstained":true,"fields":{"desk":1}}"#,
         r#"{"schema":1,"id":"b","error":{"kind":"too-large","message":"it is too large"}}"#,
         r#"{"schema":1,"id":"c","title":null,"date":"2026-11-20","language":null,"claim":"Talks.","stance":"unrelated","label":"off",
@@ -460,7 +451,7 @@ mod tests {
     fn every_part_of_a_record_has_its_column() {
         let records = RECORDS.map(|json| serde_json::from_str(json).unwrap());
         insta::assert_snapshot!(rows(written(&records)).join("\n"), @r#"
-        {schema: 1, id: "a", title: "One", date: null, language: "en", claim: "Talks.", stance: "refutes", label: "no", score_supports: 0.1, score_refutes: 0.7, score_discusses: 0.2, score_unrelated: 0E0, evidence: [{text: "A.", start: 0, end: 2, score: 0.9}, {text: "B.", start: 3, end: 5, score: 0.8}], summary: {text: "A. B.", sentences: [{text: "A.", mode: "rewritten", check: "passed", support: 0.75, refused: null, sources: [{start: 0, end: 2}, {start: 7, end: 9}]}, {text: "B.", mode: "extracted", check: "copied", support: null, refused: "name: C", sources: []}]}, model: "m@1", tokens: 7, windows: 1, truncated: true, abstained: true, error_kind: null, error_message: null, fields: "{"desk":1}"}
+        {schema: 1, id: "a", title: "One", date: null, language: "en", claim: "Talks.", stance: "refutes", label: "no", score_supports: 0.1, score_refutes: 0.7, score_discusses: 0.2, score_unrelated: 0E0, evidence: [{text: "A.", start: 0, end: 2, score: 0.9}, {text: "B.", start: 3, end: 5, score: 0.8}], summary: {text: "A. B.", sentences: [{text: "A.", mode: "rewritten", check: "passed", support: 0.75, sources: [{start: 0, end: 2}, {start: 7, end: 9}]}, {text: "B.", mode: "extracted", check: "copied", support: null, sources: []}]}, model: "m@1", tokens: 7, windows: 1, truncated: true, abstained: true, error_kind: null, error_message: null, fields: "{"desk":1}"}
         {schema: 1, id: "b", title: null, date: null, language: null, claim: null, stance: null, label: null, score_supports: null, score_refutes: null, score_discusses: null, score_unrelated: null, evidence: null, summary: null, model: null, tokens: null, windows: null, truncated: null, abstained: null, error_kind: "too-large", error_message: "it is too large", fields: null}
         {schema: 1, id: "c", title: null, date: "2026-11-20", language: null, claim: "Talks.", stance: "unrelated", label: "off", score_supports: 0.1, score_refutes: 0.1, score_discusses: 0.1, score_unrelated: 0.7, evidence: [], summary: {text: "", sentences: []}, model: "m@1", tokens: 3, windows: 1, truncated: false, abstained: false, error_kind: null, error_message: null, fields: null}
         {schema: 1, id: "d", title: null, date: null, language: null, claim: "Talks.", stance: "unrelated", label: "off", score_supports: 0.1, score_refutes: 0.1, score_discusses: 0.1, score_unrelated: 0.7, evidence: [{text: "D.", start: 0, end: 2, score: 0.5}], summary: null, model: "m@1", tokens: 3, windows: 1, truncated: false, abstained: false, error_kind: null, error_message: null, fields: null}

@@ -1,12 +1,14 @@
 //! Does a rewritten sentence say only what its source says? It does where it *is* its source, word for word and mark for mark, but for
 //! parts that can be left out without a change in what the rest says. Which parts those are is a short list (`check/cuts.rs`): when a thing
-//! was said or done, what is told of somebody in between, what comes after the statement. All else has to stay.
+//! was said or done, what is told of somebody in between, what comes after the statement. All else has to stay. So there are only so many
+//! ways to say a sentence shorter, and [`shortenings`] gives them all.
 //!
 //! A check that looked for signs of untruth instead (new names, lost denials, other neighbours) was built first and let through what nobody
 //! had thought of; `benches/summaries/LOG.md` has both.
 
 mod cuts;
 mod support;
+mod tokens;
 mod words;
 
 use std::collections::BTreeSet;
@@ -14,7 +16,8 @@ use std::fmt;
 
 pub use self::support::{sources, support};
 
-use self::cuts::{Token, cuts, tokens};
+use self::cuts::cuts;
+use self::tokens::{Token, tokens};
 
 /// Why a rewriting is not taken: what is wrong, and the words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +128,51 @@ pub fn check(text: &str, source: &str) -> Result<(), Flaw> {
         }
     }
 }
+
+/// The ways in which `source` can be said shorter, at most [`MOST_SHORTENINGS`]: with each of the parts that may be left out, and with several.
+/// Each passes the [`check`].
+pub fn shortenings(source: &str) -> Vec<String> {
+    let tokens = tokens(source);
+    // What is kept so far, and where it goes on.
+    let mut begun = vec![(String::new(), 0)];
+    for cut in cuts(&tokens) {
+        let rest: Vec<_> = begun
+            .iter()
+            .filter(|(_, at)| *at <= cut.start)
+            .map(|(kept, at)| (joined(kept, source, &tokens[*at..cut.start]), cut.end))
+            .take(MOST_SHORTENINGS + 1 - begun.len())
+            .collect();
+        begun.extend(rest);
+    }
+    let whole = begun
+        .into_iter()
+        .skip(1)
+        .map(|(kept, at)| joined(&kept, source, &tokens[at..]));
+    let mut shortenings: Vec<String> = Vec::new();
+    for mut text in whole {
+        if let Some(first) = text.chars().next() {
+            text.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
+        }
+        if check(&text, source).is_ok() && !shortenings.contains(&text) {
+            shortenings.push(text);
+        }
+    }
+    shortenings
+}
+
+/// `kept`, and then these tokens of `source` as they stand there.
+fn joined(kept: &str, source: &str, tokens: &[Token<'_>]) -> String {
+    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else {
+        return kept.to_owned();
+    };
+    let (start, end) = (first.at, last.at + last.text.len());
+    let apart = !kept.is_empty() && source[..start].ends_with(char::is_whitespace);
+    let space = if apart { " " } else { "" };
+    [kept, space, &source[start..end]].concat()
+}
+
+/// Shortenings of a sentence at most.
+const MOST_SHORTENINGS: usize = 31;
 
 fn flaw<T>(kind: FlawKind, words: impl Into<String>) -> Result<T, Flaw> {
     let words = words.into();

@@ -1,64 +1,43 @@
-//! Extracted sentences said shorter: a [`Rewriter`] writes, [`check`](super::check) judges, and a sentence of which what was written does not
-//! pass stays as it stands in the article.
+//! Extracted sentences said shorter. What may be left out of a sentence is a short list ([`check`](super::check)); a [`Rewriter`] says which
+//! of the ways that it leaves open is the best, the sentence as it stands among them. So nothing can be invented, and nothing has to be
+//! refused.
 //!
 //! One sentence at a time: a rewriter that sees two mixes who did what, and may drop the one that denies the other.
 
-use super::check::{Flaw, FlawKind, check, support};
+use super::check::{shortenings, support};
 use super::{Made, Sentence, Summary};
 use crate::error::Result;
 use crate::model::Rewriter;
 
-/// Rewrites what can be; a sentence depends on itself alone.
+/// Says shorter what can be; a sentence depends on itself alone.
 ///
 /// # Errors
-/// As [`Rewriter::rewrite`].
+/// As [`Rewriter::choose`].
 pub fn rewrite(summaries: &mut [&mut Summary], rewriter: &Rewriter) -> Result<()> {
-    let sentences = summaries.iter_mut().flat_map(|s| &mut s.sentences);
-    let mut sentences: Vec<&mut Sentence> = sentences.collect();
-    let texts: Vec<&str> = sentences.iter().map(|s| &s.text[..]).collect();
-    let written = rewriter.rewrite(&texts)?;
-    for (sentence, written) in sentences.iter_mut().zip(written) {
-        sentence.take(written.as_deref());
+    let mut sentences = Vec::new();
+    let mut candidates = Vec::new();
+    for sentence in summaries.iter_mut().flat_map(|s| &mut s.sentences) {
+        let shorter = shortenings(&sentence.text);
+        // What cannot be said shorter needs no asking.
+        if !shorter.is_empty() {
+            candidates.push([vec![sentence.text.clone()], shorter].concat());
+            sentences.push(sentence);
+        }
+    }
+    let chosen = rewriter.choose(&candidates)?;
+    for ((sentence, candidates), chosen) in sentences.into_iter().zip(candidates).zip(chosen) {
+        if chosen > 0 {
+            sentence.say(&candidates[chosen]);
+        }
     }
     Ok(())
 }
 
 impl Sentence {
-    /// Takes what was written for it, if that passes and is shorter; else notes why not.
-    fn take(&mut self, written: Option<&str>) {
-        match written.map_or_else(
-            || form("it does not end"),
-            |written| passed(written, &self.text),
-        ) {
-            Err(flaw) => self.refused = Some(flaw),
-            Ok(written) if words(written) < words(&self.text) => {
-                self.made = Made::Rewritten {
-                    support: support(written, &[&self.text]),
-                };
-                self.text = written.to_owned();
-            }
-            // Nothing could be left out.
-            Ok(_) => {}
-        }
+    fn say(&mut self, shorter: &str) {
+        self.made = Made::Rewritten {
+            support: support(shorter, &[&self.text]),
+        };
+        self.text = shorter.to_owned();
     }
 }
-
-/// `written`, if it is a sentence that says only what `source` says.
-fn passed<'a>(written: &'a str, source: &str) -> std::result::Result<&'a str, Flaw> {
-    if written.is_empty() {
-        return form("nothing was written");
-    }
-    check(written, source).map(|()| written)
-}
-
-fn form<T>(words: &str) -> std::result::Result<T, Flaw> {
-    let (kind, words) = (FlawKind::Form, words.to_owned());
-    Err(Flaw { kind, words })
-}
-
-fn words(text: &str) -> usize {
-    text.split_whitespace().count()
-}
-
-#[cfg(test)]
-mod tests;

@@ -9,9 +9,9 @@ Every sentence is copied from the article. With --claim they are those that answ
 the article's own title. Where the article is not about the claim, or has no title: its first ones and those nearest its \
 title. `tidings summarize` does the same.
 
-With --style rewritten a language model says those sentences shorter. What it writes is taken only where it is the sentence \
-itself but for parts that can go: when something was said, what is told of somebody in between, what comes after the \
-statement. Else the sentence stays as it is; --json says why.
+With --style rewritten those sentences are said shorter, where parts of them can go: when something was said, what is told \
+of somebody in between, what comes after the statement. A language model says which of the ways to say it is the best, the \
+sentence as it stands among them; it writes nothing of its own. --json says which sentences are shorter.
 
 Examples:
   tidings summarise page.html

@@ -197,13 +197,8 @@ fn summaries(out: &mut impl Write, s: &SummaryFigures) -> io::Result<()> {
         s.sentences.value,
         percent(&s.marked),
     )?;
-    if s.rewritten.value + s.refused.value > 0.0 {
-        writeln!(
-            out,
-            "with a rewritten sentence: {}; with one refused, and so copied: {}",
-            percent(&s.rewritten),
-            percent(&s.refused),
-        )?;
+    if s.rewritten.value > 0.0 {
+        writeln!(out, "with a rewritten sentence: {}", percent(&s.rewritten))?;
     }
     let heads = ["ROUGE-1", "ROUGE-2", "ROUGE-Lsum"].map(|name| format!("{name:FIGURE$}"));
     writeln!(out, "{:NAMES$}{}", "", heads.concat().trim_end())?;

@@ -197,18 +197,21 @@ pub(super) mod x86 {
                     }
                 }
                 if F::NIBBLES {
+                    // All sixteen products of at most 15 · 127 that meet in a place fit into 16 bits.
+                    let mut pairs = [_mm256_setzero_si256(); R];
                     for at in 0..BLOCK / GROUP / 2 {
                         let both = register(at);
                         let low = _mm256_and_si256(both, low_bits);
-                        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(both), low_bits);
-                        for (sum, line) in sums.iter_mut().zip(lines) {
-                            // Four products of at most 15 · 127 fit into 16 bits.
-                            let pairs = _mm256_add_epi16(
-                                _mm256_maddubs_epi16(low, four(line, at)),
-                                _mm256_maddubs_epi16(high, four(line, at + BLOCK / GROUP / 2)),
-                            );
-                            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
+                        let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(both), low_bits);
+                        for (pairs, line) in pairs.iter_mut().zip(lines) {
+                            let low = _mm256_maddubs_epi16(low, four(line, at));
+                            let high = four(line, at + BLOCK / GROUP / 2);
+                            let high = _mm256_maddubs_epi16(upper, high);
+                            *pairs = _mm256_add_epi16(*pairs, _mm256_add_epi16(low, high));
                         }
+                    }
+                    for (sum, pairs) in sums.iter_mut().zip(&pairs) {
+                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(*pairs, ones));
                     }
                 } else {
                     for at in 0..BLOCK / GROUP {

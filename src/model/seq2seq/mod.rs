@@ -22,7 +22,7 @@ use super::manifest::{Architecture, Task};
 use super::store::Files;
 use super::tokenizer::{Marked, Tokenizer};
 use crate::batch;
-use crate::decode::{Answer, Begun, Ended, beams, greedy_after};
+use crate::decode::{Answer, Begun, Ended, among, beams, greedy_after};
 use crate::error::{Error, Result};
 
 /// The summarisers' architectures by the class that `architectures` of a `config.json` names.
@@ -166,14 +166,6 @@ impl Summariser {
         }
     }
 
-    /// The same, but that it writes as little as it likes, and no end is forced where it comes to none.
-    #[must_use]
-    pub fn unforced(mut self) -> Self {
-        self.generation.rules.least = 0;
-        self.generation.rules.last.clear();
-        self
-    }
-
     /// How it writes.
     pub fn generation(&self) -> &Generation {
         &self.generation
@@ -211,6 +203,53 @@ impl Summariser {
             }
         }
         Ok(written)
+    }
+
+    /// Which of its candidates, of which the first is the text itself, the model would write of each text, with a `lead` for short ones (see
+    /// [`among`]); that one where the text is too long to be read whole. At most about `tokens` tokens are read at once, which changes no choice.
+    ///
+    /// # Errors
+    /// As [`Summariser::write`].
+    pub fn choose(
+        &self,
+        candidates: &[Vec<String>],
+        lead: f32,
+        tokens: usize,
+    ) -> Result<Vec<usize>> {
+        let Generation {
+            start, stop, rules, ..
+        } = &self.generation;
+        let prompt: Vec<u32> = std::iter::once(*start).chain(rules.first).collect();
+        let mut chosen = vec![0; candidates.len()];
+        let mut asked = Vec::with_capacity(candidates.len());
+        for (i, texts) in candidates.iter().enumerate() {
+            let (read, cut) = self.tokens(texts.first().map_or("", String::as_str))?;
+            let texts = texts.iter().map(|text| self.tokenizer.encode(text));
+            let texts: Vec<Vec<u32>> = texts.collect::<Result<_>>()?;
+            let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
+            if !cut && prompt.len() + longest < self.network.context {
+                asked.push((i, read, texts));
+            }
+        }
+        for range in batch::by_budget(asked.iter().map(|(_, read, _)| read.len()), tokens) {
+            let rows: Vec<&[u32]> = asked[range.clone()]
+                .iter()
+                .map(|(_, read, _)| &read[..])
+                .collect();
+            let begun = self.network.read(&rows)?.into_iter().map(|cache| Begun {
+                cache,
+                prompt: &prompt,
+            });
+            let texts: Vec<&[Vec<u32>]> = asked[range.clone()]
+                .iter()
+                .map(|(_, _, t)| &t[..])
+                .collect();
+            let answers = among(&self.network, begun.collect(), &texts, stop, lead)?;
+            for ((i, _, _), answer) in asked[range].iter().zip(answers) {
+                chosen[*i] = answer;
+            }
+        }
+        Ok(chosen)
     }
 
     /// What the encoder reads of a text, and whether it had to be cut.

@@ -119,8 +119,9 @@ pub(super) fn stem(lower: &str) -> String {
     head
 }
 
-const SPEECH: &str = "said say says saying told tell tells according announced announce announces added adds stated reported reports";
-const CONDITIONS: &str = "if unless until provided whether pending except subject";
+const SPEECH: &str = "said say says saying told tell tells according announced announce announces added adds stated reported reports
+    confirmed confirms declared declares replied replies explained explains insisted insists";
+const CONDITIONS: &str = "if unless until provided providing whether pending except excluding subject assuming supposing granting barring";
 const DOUBTS: &str = "may might could would should possibly perhaps probably likely reportedly allegedly apparently tentatively due willing
     former formerly initially almost nearly deputy acting interim vice ex earliest latest least fake mock bogus sham shadow purported supposed fictional roughly approximately hardly barely scarcely once";
 /// Verbs and nouns of what is not yet so, without their inflection.
