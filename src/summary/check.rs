@@ -129,10 +129,13 @@ pub fn check(text: &str, source: &str) -> Result<(), Flaw> {
     }
 }
 
-/// The ways in which `source` can be said shorter, at most [`MOST_SHORTENINGS`]: with each of the parts that may be left out, and with several.
-/// Each passes the [`check`].
+/// The ways in which `source` can be said shorter, 31 at most: without each of the parts that may be left out, and without several. Each passes
+/// the [`check`]. Of what is too long for a sentence none.
 pub fn shortenings(source: &str) -> Vec<String> {
     let tokens = tokens(source);
+    if tokens.len() > LONGEST {
+        return Vec::new();
+    }
     // What is kept so far, and where it goes on.
     let mut begun = vec![(String::new(), 0)];
     for cut in cuts(&tokens) {
@@ -173,6 +176,8 @@ fn joined(kept: &str, source: &str, tokens: &[Token<'_>]) -> String {
 
 /// Shortenings of a sentence at most.
 const MOST_SHORTENINGS: usize = 31;
+/// Words and marks of a sentence that is looked through; what has more is none.
+const LONGEST: usize = 250;
 
 fn flaw<T>(kind: FlawKind, words: impl Into<String>) -> Result<T, Flaw> {
     let words = words.into();
