@@ -111,7 +111,7 @@ fn medium(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let end = medium + 1;
     // What goes on is told of the medium: `in a video taken in Esker`.
     let next = tokens.get(end)?;
-    let ends = next.is(". ! that") || time(tokens, end).is_some();
+    let ends = next.is(". !") || time(tokens, end).is_some();
     (opens && medium < at + 5 && tokens.get(medium)?.is(MEDIA) && ends).then_some(end)
 }
 
@@ -345,7 +345,7 @@ fn before_all(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
         .iter()
         .any(|token| past(token) || token.is("has have had"))
         && !main.iter().any(|token| token.is("is are be main other"));
-    let opens = tokens[0].is("after following amid during") && comma > 2;
+    let opens = tokens[0].is("after following amid") && comma > 2;
     (at == 0 && opens && subject && past).then_some(0..comma + 1)
 }
 
@@ -390,8 +390,7 @@ fn circumstance_end(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
     let doing = |token: &Token<'_>| {
         token.lower.len() > 5 && token.lower.ends_with("ing") && !token.is_capital()
     };
-    let opens =
-        first.is("after following") || doing(first) || first.is("with") && rest.iter().any(doing);
+    let opens = first.is("after following") || doing(first);
     let past = tokens[..at].iter().any(past);
     let one = !rest.is_empty() && !rest.iter().any(|token| token.is("that"));
     (ends_with(tokens, at, end) && opens && past && one).then_some(at..end)
