@@ -3,7 +3,7 @@
 //! Retrieval"); or the one that leads to the shortest text, if it is not much less likely. What all that are left have in common is read in
 //! one pass, and nothing is read after the last parting.
 
-use super::{Begun, Decoder, Row, Stop, numbers};
+use super::{Begun, Decoder, Row, numbers};
 use crate::error::Result;
 
 /// A row whose answer is not known yet.
@@ -21,7 +21,7 @@ struct Open<'a, C> {
 
 /// Which of its candidates each row says, all rows at once; the first of those that are as likely. Where paths part, the token that leads to
 /// the shortest candidate has `lead` added to its logit, in favour of the short. A row's choice depends on that row alone. A candidate that
-/// another one begins with stands beside it as one of the tokens that end a turn; of two that are the same the first is said.
+/// another one begins with stands beside it as one of the tokens `ends`, which end a turn; of two that are the same the first is said.
 ///
 /// # Errors
 /// As [`Decoder::forward`].
@@ -29,7 +29,7 @@ pub fn among<D: Decoder>(
     decoder: &D,
     begun: Vec<Begun<'_, D::Cache>>,
     candidates: &[&[Vec<u32>]],
-    stop: &Stop,
+    ends: &[u32],
     lead: f32,
 ) -> Result<Vec<usize>> {
     let mut chosen = vec![0; begun.len()];
@@ -63,7 +63,7 @@ pub fn among<D: Decoder>(
         let mut still = Vec::with_capacity(open.len());
         for (mut open, logits) in open.into_iter().zip(logits) {
             numbers(&logits)?;
-            open.choose(&logits, stop, lead);
+            open.choose(&logits, ends, lead);
             match open.goes_on() {
                 Some(only) => chosen[open.row] = only,
                 None => still.push(open),
@@ -100,16 +100,16 @@ impl<C> Open<'_, C> {
     }
 
     /// Takes the likeliest of the tokens with which those that are left go on, the shortest one's a `lead` ahead.
-    fn choose(&mut self, logits: &[f32], stop: &Stop, lead: f32) {
+    fn choose(&mut self, logits: &[f32], ends: &[u32], lead: f32) {
         let length = |candidate: &&usize| self.candidates[**candidate].len();
         let shortest = self.left.iter().min_by_key(length);
         let shortest = shortest.and_then(|candidate| self.next(*candidate));
         let logit = |id: &u32| logits.get(*id as usize).copied();
         let worth = |next: Option<u32>| {
-            let ends = || stop.ends.iter().filter_map(logit).max_by(f32::total_cmp);
+            let end = || ends.iter().filter_map(logit).max_by(f32::total_cmp);
             let own = next
                 .as_ref()
-                .map_or_else(ends, logit)
+                .map_or_else(end, logit)
                 .unwrap_or(f32::NEG_INFINITY);
             own + if next == shortest { lead } else { 0.0 }
         };
@@ -158,12 +158,7 @@ mod tests {
             prompt,
         });
         let candidates: Vec<&[Vec<u32>]> = rows.iter().map(|(_, texts)| &texts[..]).collect();
-        let stop = Stop {
-            ends: vec![END],
-            length: 100,
-            repeats: None,
-        };
-        among(toy, begun.collect(), &candidates, &stop, lead).unwrap()
+        among(toy, begun.collect(), &candidates, &[END], lead).unwrap()
     }
 
     #[test]

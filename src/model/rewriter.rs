@@ -11,7 +11,7 @@ use super::seq2seq::Summariser;
 use super::store::Files;
 use super::tokenizer::{Marked, Pair, Tokenizer};
 use crate::batch;
-use crate::decode::{Begun, Decoder, Stop, among};
+use crate::decode::{Begun, Decoder, among};
 use crate::error::{Error, Result};
 
 /// What a decoder is asked for. The adapter of `models/rewriter-en-small` was trained with these words.
@@ -142,12 +142,8 @@ impl<D: Decoder> Asked<D> {
                 asked.push((i, prompt, texts));
             }
         }
-        let stop = Stop {
-            // Nothing that is no text is part of an answer.
-            ends: self.tokenizer.special().to_vec(),
-            length: self.room,
-            repeats: None,
-        };
+        // Nothing that is no text is part of an answer.
+        let ends = self.tokenizer.special();
         let costs = asked.iter().map(|(_, prompt, _)| prompt.len());
         for range in batch::by_budget(costs, self.batch) {
             let _turn = self.decoder.turn();
@@ -159,7 +155,7 @@ impl<D: Decoder> Asked<D> {
                 .iter()
                 .map(|(_, _, t)| &t[..])
                 .collect();
-            let answers = among(&*self.decoder, begun.collect(), &texts, &stop, LEAD)?;
+            let answers = among(&*self.decoder, begun.collect(), &texts, ends, LEAD)?;
             for ((i, _, _), answer) in asked[range].iter().zip(answers) {
                 chosen[*i] = answer;
             }

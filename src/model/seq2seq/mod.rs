@@ -244,7 +244,7 @@ impl Summariser {
                 .iter()
                 .map(|(_, _, t)| &t[..])
                 .collect();
-            let answers = among(&self.network, begun.collect(), &texts, stop, lead)?;
+            let answers = among(&self.network, begun.collect(), &texts, &stop.ends, lead)?;
             for ((i, _, _), answer) in asked[range].iter().zip(answers) {
                 chosen[*i] = answer;
             }
