@@ -226,8 +226,8 @@ impl Int8Linear {
             // SAFETY (all three): `with_isa` refuses a set that this processor lacks.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => {
-                let wide: Vec<i16> = bytes.iter().map(|byte| i16::from(*byte)).collect();
-                self.tiles::<_, 1>(&wide, steps, y, |a, w, sums| unsafe {
+                let spread: Vec<i16> = bytes.iter().map(|byte| i16::from(*byte)).collect();
+                self.tiles::<_, 1>(&spread, steps, y, |a, w, sums| unsafe {
                     x86::avx2(a, w, sums)
                 });
             }
