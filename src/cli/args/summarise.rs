@@ -10,7 +10,7 @@ the article's own title. Where the article is not about the claim, or has no tit
 title. `tidings summarize` does the same.
 
 With --style rewritten those sentences are said shorter, where parts of them can go: when something was said, what is told \
-of somebody in between, what comes after the statement. A language model says which of the ways to say it is the best, the \
+of somebody in between, what is remarked at the end. A language model says which of the ways to say it is the best, the \
 sentence as it stands among them; it writes nothing of its own. --json says which sentences are shorter.
 
 Examples:

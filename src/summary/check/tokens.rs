@@ -46,65 +46,45 @@ const OPENING_QUOTES: &str = "“«‘";
 
 /// The words and marks of a sentence, in order. What stands within a word is part of it: `1,200`, `€3.5bn`, `Pro-Borland`, `Arvenia's`.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut parts: Vec<(&str, Side)> = Vec::new();
-    let mut open = false;
+    let (mut double, mut single) = (false, false);
+    let mut tokens: Vec<Token<'_>> = Vec::new();
+    let mut rest = text;
     for piece in text.split_whitespace() {
         let word = piece.trim_start_matches(|c| OPENING.contains(c));
         let (before, word) = piece.split_at(piece.len() - word.len());
         let mut word_end = word.trim_end_matches(|c| CLOSING.contains(c)).len();
-        open |= before.contains(['‘', '\'']);
+        single |= before.contains(['‘', '\'']);
         // Of `the workers’ strike` it is part of the word.
-        if let (Some(mark @ ('’' | '\'')), false) = (word[word_end..].chars().next(), open) {
+        if let (Some(mark @ ('’' | '\'')), false) = (word[word_end..].chars().next(), single) {
             word_end += mark.len_utf8();
         }
         let (word, after) = word.split_at(word_end);
-        open &= !after.contains(['’', '\'']);
-        parts.extend(
-            before
-                .split_inclusive(|_| true)
-                .map(|mark| (mark, Side::Before)),
-        );
-        parts.extend((!word.is_empty()).then_some((word, Side::Word)));
-        parts.extend(
-            after
-                .split_inclusive(|_| true)
-                .map(|mark| (mark, Side::After)),
-        );
-    }
-    let (mut double, mut single) = (false, false);
-    let mut tokens: Vec<Token<'_>> = Vec::with_capacity(parts.len());
-    let mut rest = text;
-    for (part, side) in parts {
-        rest = rest.trim_start();
-        let at = text.len() - rest.len();
-        rest = &rest[part.len()..];
-        let within = double || single;
-        match (part, side) {
-            ("\"" | "“" | "”" | "«" | "»", _) => double = !double,
-            ("‘" | "'", Side::Before) => single = true,
-            ("’" | "'", Side::After) => single = false,
-            _ => {}
+        let closed = after.contains(['’', '\'']);
+        let [before, after] = [before, after].map(|marks| marks.split_inclusive(|_| true));
+        let parts = before
+            .chain((!word.is_empty()).then_some(word))
+            .chain(after);
+        for part in parts {
+            rest = rest.trim_start();
+            let at = text.len() - rest.len();
+            rest = &rest[part.len()..];
+            let within = double || single;
+            double ^= matches!(part, "\"" | "“" | "”" | "«" | "»");
+            let lower = part.to_lowercase().replace('’', "'");
+            let last = tokens.last().map_or("", |token| &token.lower[..]);
+            tokens.push(Token {
+                class: class_of(part, &lower, last),
+                text: part,
+                at,
+                lower,
+                quoted: within || double,
+            });
         }
-        let lower = part.to_lowercase().replace('’', "'");
-        let before = tokens.last().map_or("", |token| &token.lower[..]);
-        tokens.push(Token {
-            class: class_of(part, &lower, before),
-            text: part,
-            at,
-            lower,
-            quoted: within || double || single,
-        });
+        single &= !closed;
     }
     if double || single {
         // A mark has no other: anything may be a quotation.
         tokens.iter_mut().for_each(|token| token.quoted = true);
     }
     tokens
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Before,
-    Word,
-    After,
 }
