@@ -72,7 +72,6 @@ fn ours(timed: &Timed, request: &Request) -> Told {
     let stop = Stop {
         ends: Vec::new(),
         length: request.length,
-        repeats: None,
     };
     let prompts: Vec<&[u32]> = request.prompts.iter().map(|ids| &ids[..]).collect();
     let begun = Instant::now();

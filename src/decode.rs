@@ -65,14 +65,7 @@ pub struct Stop {
     pub ends: Vec<u32>,
     /// Tokens of an answer at most.
     pub length: usize,
-    /// How many times in a row the same run of tokens may come; the answer ends when it comes so often, and keeps the first.
-    pub repeats: Option<usize>,
 }
-
-/// Tokens of the longest run that is looked for again and again.
-const LONGEST_RUN: usize = 32;
-/// Tokens that a run and its repetitions have at least before they are a circle: `10,000` is none, though its digits are tokens.
-const LEAST_CIRCLE: usize = 16;
 
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +74,6 @@ pub enum Ended {
     Turn,
     /// At its length, or where the context was full.
     Length,
-    /// Going round in circles.
-    Repetition,
 }
 
 /// What a decoder answered.
@@ -177,7 +168,7 @@ pub fn greedy_after<D: Decoder>(
                 true => Some(Ended::Turn),
                 false => {
                     live.ids.push(next);
-                    ended(&mut live.ids, stop)
+                    (live.ids.len() >= stop.length).then_some(Ended::Length)
                 }
             };
             let full = decoder.length(&live.cache) >= decoder.context();
@@ -240,25 +231,6 @@ fn likeliest(logits: &[f32]) -> u32 {
     let top = tops.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let place = logits.iter().position(|logit| *logit == top);
     place.unwrap_or(0) as u32
-}
-
-/// Whether an answer is at its end; one that goes round in circles keeps the first round.
-fn ended(ids: &mut Vec<u32>, stop: &Stop) -> Option<Ended> {
-    if let Some(times) = stop.repeats.filter(|times| *times > 1) {
-        for run in 1..=LONGEST_RUN.min(ids.len() / times) {
-            // Of short runs more are needed.
-            let times = times.max(LEAST_CIRCLE.div_ceil(run));
-            let Some(begin) = ids.len().checked_sub(run * times) else {
-                continue;
-            };
-            let tail = &ids[begin..];
-            if tail.chunks(run).all(|part| part == &tail[..run]) {
-                ids.truncate(ids.len() - run * (times - 1));
-                return Some(Ended::Repetition);
-            }
-        }
-    }
-    (ids.len() >= stop.length).then_some(Ended::Length)
 }
 
 /// Decoders for tests, which know no network.
@@ -340,11 +312,10 @@ mod tests {
         })
     }
 
-    fn stop(ends: &[u32], length: usize, repeats: Option<usize>) -> Stop {
+    fn stop(ends: &[u32], length: usize) -> Stop {
         Stop {
             ends: ends.to_vec(),
             length,
-            repeats,
         }
     }
 
@@ -352,7 +323,7 @@ mod tests {
     fn rows_enter_as_one_run_and_leave_when_they_are_done() {
         let counter = counter();
         let prompts: [&[u32]; 3] = [&[1, 1, 6], &[2], &[4, 4]];
-        let answers = greedy(&counter, &prompts, &stop(&[8], 4, None), 100).unwrap();
+        let answers = greedy(&counter, &prompts, &stop(&[8], 4), 100).unwrap();
         let found: Vec<(&[u32], Ended)> = answers.iter().map(|a| (&a.ids[..], a.ended)).collect();
         let expected: [(&[u32], Ended); 3] = [
             (&[7], Ended::Turn),
@@ -369,7 +340,7 @@ mod tests {
     fn few_tokens_at_once_give_the_same_answers() {
         let prompts: [&[u32]; 3] = [&[1, 1, 6], &[2], &[4, 4]];
         let answers = |tokens| {
-            let stop = stop(&[8], 4, None);
+            let stop = stop(&[8], 4);
             greedy(&counter(), &prompts, &stop, tokens).unwrap()
         };
         assert_eq!(answers(1), answers(100));
@@ -378,7 +349,7 @@ mod tests {
     #[test]
     fn an_answer_ends_where_the_context_is_full_or_nothing_is_asked() {
         let answer = |length| {
-            let stop = stop(&[], length, None);
+            let stop = stop(&[], length);
             let answers = greedy(&counter(), &[&[0; 9]], &stop, 100).unwrap();
             answers[0].clone()
         };
@@ -394,7 +365,7 @@ mod tests {
                 1 => vec![0.0; 20],
                 _ => vec![bad; 20],
             });
-            let error = greedy(&broken, &[&[1]], &stop(&[], 4, None), 100).unwrap_err();
+            let error = greedy(&broken, &[&[1]], &stop(&[], 4), 100).unwrap_err();
             assert!(error.to_string().contains("no number"), "{bad}: {error}");
         }
         for at in 0..40 {
@@ -404,33 +375,5 @@ mod tests {
             logits[39] = 2.0;
             assert_eq!(likeliest(&logits), at as u32, "of equals the first");
         }
-    }
-
-    #[test]
-    fn circles_are_left_after_the_first_round() {
-        let round = |ids: &[u32], times| {
-            let mut ids = ids.to_vec();
-            let ended = ended(&mut ids, &stop(&[], 100, Some(times)));
-            (ids, ended)
-        };
-        let circle = |run: &[u32], times| [&[7][..], &run.repeat(times)].concat();
-        assert_eq!(
-            round(&circle(&[1, 2], 8), 3),
-            (vec![7, 1, 2], Some(Ended::Repetition))
-        );
-        assert_eq!(
-            round(&circle(&[3], 16), 3),
-            (vec![7, 3], Some(Ended::Repetition))
-        );
-        let long: Vec<u32> = (1..=20).collect();
-        assert_eq!(
-            round(&circle(&long, 3), 3),
-            (circle(&long, 1), Some(Ended::Repetition))
-        );
-        // The digits of 10,000 and the like are no circle.
-        assert_eq!(round(&circle(&[3], 15), 3).1, None);
-        assert_eq!(round(&circle(&long, 2), 3).1, None);
-        assert_eq!(round(&[1, 2, 1, 2, 1], 3).1, None);
-        assert_eq!(round(&[1, 2, 3, 4], 2).1, None);
     }
 }

@@ -92,7 +92,6 @@ fn stop(length: usize) -> Stop {
     Stop {
         ends: Vec::new(),
         length,
-        repeats: None,
     }
 }
 

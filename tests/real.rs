@@ -95,7 +95,6 @@ fn a_decoder_of_real_size_goes_on_as_in_transformers() {
     let stop = Stop {
         ends: Vec::new(),
         length: 40,
-        repeats: None,
     };
     let answers = greedy(&floats, &prompts, &stop, 1024).unwrap();
     for (answer, golden) in answers.iter().zip(&golden) {

@@ -200,7 +200,6 @@ fn how(family: &str, settings: &Value) -> How {
         stop: Stop {
             ends: vec![id(&own["eos_token_id"])],
             length: count("max_new_tokens").unwrap_or_else(|| count("max_length").unwrap() - 1),
-            repeats: None,
         },
         rules: Rules {
             no_repeat: count("no_repeat_ngram_size").unwrap_or(0),

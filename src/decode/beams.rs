@@ -59,7 +59,7 @@ struct Candidate {
     score: f32,
 }
 
-/// The best answer that beams find to each prompt, all at once; runs that come again (`stop.repeats`) are not looked for.
+/// The best answer that beams find to each prompt, all at once.
 ///
 /// # Errors
 /// As [`Decoder::forward`].
@@ -274,7 +274,6 @@ mod tests {
         let stop = Stop {
             ends: ends.to_vec(),
             length,
-            repeats: None,
         };
         let found = beams(
             &chain(),
@@ -298,7 +297,6 @@ mod tests {
         let stop = Stop {
             ends: vec![0],
             length: 2,
-            repeats: None,
         };
         let greedy = greedy_after(&chain(), begun(&[&[3]]), &stop, &Rules::default()).unwrap();
         assert_eq!(greedy[0].ids[0], 1);

@@ -68,7 +68,6 @@ mod tests {
         let stop = Stop {
             ends: vec![1],
             length: 5,
-            repeats: None,
         };
         let mut scores = [-1.0; 6];
         rules.apply(&stop, prompt, said, &mut scores);

@@ -173,17 +173,6 @@ impl Tokenizer {
             .collect())
     }
 
-    /// The text of tokens, of which none is special.
-    ///
-    /// # Errors
-    /// As [`Tokenizer::encode`].
-    pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        match &self.inner {
-            Inner::Json(inner) => guarded(|| inner.decode(ids, false)),
-            Inner::Fake => Ok(String::new()),
-        }
-    }
-
     /// Ids that no text becomes: what a decoder says with one of them is no text.
     pub fn special(&self) -> &[u32] {
         &self.special

@@ -282,11 +282,7 @@ impl Settings {
                 Some(value) => return fail(format!("prefix is {value}, not a text")),
             },
             start,
-            stop: Stop {
-                ends,
-                length,
-                repeats: None,
-            },
+            stop: Stop { ends, length },
             rules: Rules {
                 no_repeat: self.count("no_repeat_ngram_size")?.unwrap_or(0),
                 least,

@@ -118,7 +118,6 @@ fn greedy_words_are_those_of_transformers() {
     let stop = Stop {
         ends: Vec::new(),
         length: 40,
-        repeats: None,
     };
     for family in FAMILIES {
         let decoder = on_card(family, DType::F32);
@@ -254,7 +253,6 @@ fn callers_take_turns_so_that_slots_do_not_run_out() {
     let stop = Stop {
         ends: Vec::new(),
         length: 3,
-        repeats: None,
     };
     std::thread::scope(|scope| {
         for _ in 0..2 {
