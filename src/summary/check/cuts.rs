@@ -218,10 +218,13 @@ fn aside(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
     // In brackets it may say which of them.
     let relative = told.len() > 1 && closing != ")" && told[0].is(RELATIVES);
     let tells = relative || told.first()?.is(PARTICIPLES);
-    // One pair of marks, after which the verb comes; else they may be a list's, or its clause goes on.
-    let marks = |tokens: &[Token<'_>]| tokens.iter().any(|token| token.text == closing);
-    let says = after.first()?.class == Some(Class::Speech);
-    let pair = !marks(before) && (says || !marks(after)) && !told.last()?.is("and or the a an");
+    // One pair of marks, after which the verb comes; else they may be a list's. Where the verb comes after a later one, the clause goes on:
+    // `whose dam is built, filled and opened, says`.
+    let closes = |token: &Token<'_>| token.text == closing;
+    let later = after
+        .windows(2)
+        .any(|pair| closes(&pair[0]) && finite(&pair[1]));
+    let pair = !before.iter().any(closes) && !later && !told.last()?.is("and or the a an");
     // A plural is no verb: `…, critics argue`, `…, guards and a nurse`.
     let plural = |token: &Token<'_>| {
         token.is("and or")
