@@ -231,7 +231,8 @@ fn aside(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
             || token.is(OPINIONS)
             || token.class.is_some_and(|class| class != Class::Denial)
     };
-    let goes_on = verb(&after[0]) || finite(&after[0]) && !after.iter().skip(1).take(3).any(plural);
+    let next = after.first()?;
+    let goes_on = verb(next) || finite(next) && !after.iter().skip(1).take(3).any(plural);
     let denied = after
         .get(1)
         .is_some_and(|next| next.class == Some(Class::Denial))

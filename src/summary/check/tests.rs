@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used)]
+use proptest::prelude::*;
+
 use super::words::{number, stem};
 use super::*;
 
@@ -107,6 +109,32 @@ fn there_are_so_many_ways_to_say_a_sentence_shorter() {
     assert_eq!(shortenings(""), [""; 0]);
     let endless = "Rovik, who leads the union, said, ".repeat(10_000);
     assert_eq!(shortenings(&endless), [""; 0]);
+}
+
+/// Words and marks that the rules look for, and others, cut off anywhere.
+fn pieces() -> impl Strategy<Value = String> {
+    let known = "Rovik minister , , , . ( ) – ' ’ “ ” \" ! said told reporters that which who whose on in Monday May 14 1904 yesterday a an the \
+        statement video 54 first born was is not if resigned leads of and or — … é 1,200 's x";
+    let known: Vec<&str> = known.split_whitespace().collect();
+    let piece = prop_oneof![
+        20 => prop::sample::select(known).prop_map(str::to_string),
+        1 => any::<String>(),
+    ];
+    let gap = prop_oneof![9 => Just(" "), 1 => Just("")];
+    prop::collection::vec((piece, gap), 0..16)
+        .prop_map(|pieces| pieces.into_iter().map(|(a, b)| a + b).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_sentence_each_shortening_is_shorter_and_passes(source in pieces()) {
+        for shorter in shortenings(&source) {
+            prop_assert!(shorter.len() < source.len(), "{shorter:?}");
+            prop_assert_eq!(check(&shorter, &source).map_err(|flaw| flaw.to_string()), Ok(()), "{}", shorter);
+        }
+    }
 }
 
 #[test]
