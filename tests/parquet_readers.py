@@ -59,7 +59,7 @@ def flat(record):
     row["evidence"] = record.get("evidence")
     summary = record.get("summary")
     if summary:
-        sentences = [{"support": None, "refused": None} | s | {"sources": [{"start": a, "end": b} for a, b in s["sources"]]} for s in summary["sentences"]]
+        sentences = [{"support": None} | s | {"sources": [{"start": a, "end": b} for a, b in s["sources"]]} for s in summary["sentences"]]
         summary = {"text": summary["text"], "sentences": sentences}
     row["summary"] = summary
     for name in ("model", "tokens", "windows", "truncated"):

@@ -1,9 +1,11 @@
 //! What can be left out of a sentence without a change in what the rest of it says, for English:
 //!
-//! - when something was said, and in what: `Arvenia said [on Monday] that …`, `“…,” she said [in a statement].`; the `that` after who says so;
+//! - when something was said, and in what: `Arvenia said [on Monday] that …`, `“…,” she said [in a statement].`; the `that` after who says so,
+//!   the `also` before it;
 //! - what is told in between: `Rovik[, who leads the union,] said`, `the minister[, Tomas Rovik,] said`, `Rovik[, 54,] said`, `the bank [(founded in
 //!   1904)] closed`; of somebody who is not named: `a clerk [who was there] said`;
-//! - what is told at the end: `… lies in Esker[, which is on the border]`, `…[, the first in nine years]`.
+//! - what is told at the end: `… lies in Esker[, which is on the border]`, `…[, the first in nine years]`, `“…,” said Rovik[, the union's head].`;
+//! - what ties it to the sentence before: `[All the same,] the talks open`.
 //!
 //! Each is found by what has to stand around it, and where in doubt it stays. Nothing is left out that denies, doubts, conditions or attributes
 //! something, takes it back, tells of what is to come or was made up, or stands in quotation marks. When something happened, where it was said,
@@ -29,6 +31,9 @@ pub(super) fn cuts(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
             unnamed(tokens, at),
             relative_end(tokens, at),
             remark_end(tokens, at),
+            speaker_end(tokens, at),
+            also(tokens, at),
+            connective(tokens, at),
         ];
         let whole = |cut: &Range<usize>| cut.len() < tokens.len() && plain(&tokens[cut.clone()]);
         cuts.extend(found.into_iter().flatten().filter(whole));
@@ -47,7 +52,7 @@ fn plain(tokens: &[Token<'_>]) -> bool {
 }
 
 /// Where a day, a month or a year, with its preposition, ends.
-fn time(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+fn time(tokens: &[Token<'_>], opens: usize) -> Option<usize> {
     let is = |i: usize, list: &str| tokens.get(i).is_some_and(|token| token.is(list));
     let number = |i: usize, digits: Range<usize>| {
         let number = tokens.get(i).map_or("", |token| token.text);
@@ -57,6 +62,7 @@ fn time(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let year =
         |i: usize| number(i, 4..5) && (is_year(tokens[i].text) && !plural(tokens.get(i + 1)));
     let optional = |end: usize, there: bool| end + usize::from(there);
+    let at = optional(opens, is(opens, "late early") && is(opens + 1, "on"));
     let end = if is(at, "on") && is(at + 1, DAYS) {
         optional(at + 2, is(at + 2, "morning afternoon evening night"))
     } else if is(at, "on") && number(at + 1, 1..3) && month(at + 2) {
@@ -86,23 +92,27 @@ fn time(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         || tokens
             .get(end)
             .is_some_and(|next| next.lower.ends_with("'s"));
-    let name = tokens.get(end).is_some_and(Token::is_capital) && (at > 0 || is(at, "in"));
+    let name = tokens.get(end).is_some_and(Token::is_capital) && (opens > 0 || is(at, "in"));
     (!two && !more && !name).then_some(end)
 }
 
-/// Where the words for what something was said in end: `in a statement`.
+/// Where the words for what something was said in end, before a stop or a time: `in a statement`.
 fn medium(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let end = named_medium(tokens, at)?;
+    // What goes on is told of the medium: `in a video taken in Esker`.
+    let ends = tokens.get(end)?.is(". !") || time(tokens, end).is_some();
+    ends.then_some(end)
+}
+
+/// As [`medium`], whatever comes after it.
+fn named_medium(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let opens = tokens.get(at)?.is("in at during") && tokens.get(at + 1)?.is("a an the");
     let kinds = tokens[at + 1..]
         .iter()
         .skip(1)
         .take_while(|token| token.is(KINDS));
     let medium = at + 2 + kinds.count();
-    let end = medium + 1;
-    // What goes on is told of the medium: `in a video taken in Esker`.
-    let next = tokens.get(end)?;
-    let ends = next.is(". !") || time(tokens, end).is_some();
-    (opens && medium < at + 5 && tokens.get(medium)?.is(MEDIA) && ends).then_some(end)
+    (opens && medium < at + 5 && tokens.get(medium)?.is(MEDIA)).then_some(medium + 1)
 }
 
 /// Whether what stands before is that somebody says something, with what else is said of when and where.
@@ -120,31 +130,72 @@ fn after_speech(tokens: &[Token<'_>], at: usize) -> bool {
 
 /// When, or in what, something was said.
 fn said_when(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
-    if at > 0 {
-        let end = time(tokens, at).or_else(|| medium(tokens, at))?;
-        // Of `the wing added in 1904 burned` it is no verb.
-        let verb = tokens
-            .get(end)
-            .is_some_and(|next| finite(next) || next.is("at"));
-        let said = sure_speech(tokens, at) || after_speaker(tokens, at, end);
-        // `The bank reports on Monday` tells when it will.
-        let over = !tokens[at - 1].is(PRESENT);
-        return (said && over && !verb).then_some(at..end);
+    if at == 0 {
+        return opening(tokens);
     }
+    let end = time(tokens, at).or_else(|| medium(tokens, at))?;
+    let [next, rest @ ..] = tokens.get(end..)? else {
+        return None;
+    };
+    // Then comes what was said, or the end; of `the wing added in 1904 burned`, `said on Friday night traffic` it is no time of saying.
+    let quotes = |token: &Token<'_>| token.quoted && !token.is_word();
+    let goes_on = match tokens[at].is("late early") {
+        true => next.lower == "that",
+        false => {
+            next.is("that . !")
+                || next.is(OPENERS)
+                || quotes(next)
+                || next.text == "," && rest.first().is_some_and(quotes)
+                || time(tokens, end).is_some()
+        }
+    };
+    let said = sure_speech(tokens, at) || after_speaker(tokens, at, end);
+    // `The bank reports on Monday` tells when it will.
+    let over = !tokens[at - 1].is(PRESENT);
+    (said && over && goes_on && !counted_from(tokens, end)).then_some(at..end)
+}
+
+/// When, or in what, something was said, at the opening: `In a statement on Monday, the ministry said that …`.
+fn opening(tokens: &[Token<'_>]) -> Option<Range<usize>> {
     // What opens with a year or a month may tell of a year or a month.
-    let end = time(tokens, 0).filter(|_| tokens[0].lower != "in")?;
+    let when = time(tokens, 0).filter(|_| tokens[0].lower != "in");
+    let end = when.or_else(|| {
+        // An address is where somebody lives too, and a post a letter box.
+        let known = |end: &usize| tokens[1].is("a an") && !tokens[end - 1].is("address post");
+        let end = named_medium(tokens, 0).filter(known)?;
+        let year = tokens.get(end)?.is("in");
+        Some(time(tokens, end).unwrap_or(end)).filter(|_| !year)
+    })?;
     let end = end + usize::from(tokens.get(end)?.text == ",");
-    // Who says it comes next, with nothing else.
+    // Who says it comes next, with nothing else, and then what.
     let who = tokens[end..].iter().take(LONGEST_SUBJECT);
     let who = who.take_while(|token| {
         let other = token.is("to that who which and") || token.is(SWEEPING);
-        token.is_word() && !verb(token) && !other
+        token.is_word() && token.class != Some(Class::Speech) && !verb(token) && !other
     });
     let says = end + who.count();
-    let who = says > end && plain(&tokens[end..says]);
-    let speech =
-        tokens.get(says)?.class == Some(Class::Speech) && !tokens[says].is("report reports");
-    (who && speech).then_some(0..end)
+    let who = tokens.get(end..says)?;
+    let one = who.first()?.is(OPENERS) || who[0].is_capital();
+    let (speech, that) = (tokens.get(says)?, tokens.get(says + 1)?);
+    let said = speech.class == Some(Class::Speech) && that.lower == "that";
+    let found = one && plain(who) && said && !speech.is("report reports");
+    (found && !counted_from(tokens, says)).then_some(0..end)
+}
+
+/// Whether something from there on is told by when it was said: `the next day`, or a second time of saying.
+fn counted_from(tokens: &[Token<'_>], from: usize) -> bool {
+    let rest = tokens[from..].windows(2);
+    let counted = |pair: &[Token<'_>]| {
+        pair[0].is("next following same previous that")
+            && pair[1].is("day morning evening night week month year")
+    };
+    let again = |(at, pair): (usize, &[Token<'_>])| {
+        let next = from + at + 1;
+        pair[0].is("and but ,")
+            && (time(tokens, next).is_some() || named_medium(tokens, next).is_some())
+    };
+    let near = |token: &Token<'_>| token.is("tomorrow yesterday today tonight");
+    rest.clone().any(counted) || rest.enumerate().any(again) || tokens[from..].iter().any(near)
 }
 
 /// As [`after_speech`], where all of the clause before says no more than who it is.
@@ -214,7 +265,21 @@ fn aside(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
     let noun = told.split(|token| token.is(RELATIVES)).next()?;
     let named = before.iter().all(Token::is_capital) && !before.first()?.is(PREPOSITIONS);
     let article = if named { "a an the" } else { "a an" };
-    let described = told.first()?.is(article) && !noun.iter().any(verb);
+    // `Rovik, Arvenia's foreign minister, said`; not `…, said the country`, nor `Later, Arvenia's king, …`.
+    let of = |token: &Token<'_>| token.is("it its same country city ,");
+    let owner = told.first()?.is_capital()
+        && told[0].lower.ends_with("'s")
+        && (2..=LONGEST_SUBJECT).contains(&told.len())
+        && told.last()?.is(OFFICES)
+        && !told
+            .iter()
+            .any(|token| finite(token) || token.is(PREPOSITIONS))
+        && closing != ")"
+        && !before
+            .first()?
+            .is("later then first today yesterday meanwhile soon")
+        && !after.iter().any(of);
+    let described = told.first()?.is(article) && !noun.iter().any(verb) || named && owner;
     // In brackets it may say which of them.
     let relative = told.len() > 1 && closing != ")" && told[0].is(RELATIVES);
     let tells = relative || told.first()?.is(PARTICIPLES);
@@ -339,6 +404,65 @@ fn remark_end(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
     (ends_with(tokens, at, end) && ranks && !says).then_some(at..end)
 }
 
+/// What is told of the one who says so, with which the sentence ends.
+fn speaker_end(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
+    let end = stop(tokens)?;
+    let before = &tokens[..at];
+    let told = tokens.get(at + 1..end)?;
+    let name = before.iter().rev().take_while(|token| token.is_capital());
+    let name = name.count();
+    let [.., what, says] = &before[..at - name] else {
+        return None;
+    };
+    let said = says.is("said says added") && what.closes();
+    // What has a verb may be what he says: `“No,” said Rovik, the talks failed.`
+    let first = told.first()?;
+    let head = told.iter().take_while(|token| !token.is(PREPOSITIONS));
+    let described = (first.is("the a an") || first.is_capital() && first.lower.ends_with("'s"))
+        && head.last()?.is(OFFICES)
+        && told
+            .iter()
+            .all(|token| token.is_word() && !finite(token) && !token.is("and or"));
+    let found = tokens[at].text == "," && said && (1..=4).contains(&name) && described;
+    found.then_some(at..end)
+}
+
+/// An `also` before who says so.
+fn also(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
+    let says = tokens.get(at + 1)?.is("said says");
+    let what = tokens.get(at + 2)?;
+    let what = what.is("that") || what.is(OPENERS);
+    let simple = |token: &Token<'_>| {
+        let other = "only but who that whether which when once if had has have and or";
+        token.is_word() && token.class.is_none() && !token.is(other)
+    };
+    let found = at > 0 && tokens[at].lower == "also" && says && what;
+    (found && tokens[..at].iter().all(simple)).then_some(at..at + 1)
+}
+
+/// What ties the sentence to the one before.
+fn connective(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
+    if at > 0 {
+        return None;
+    }
+    let comma = tokens.iter().position(|token| token.text == ",")?;
+    let words: Vec<&str> = tokens[..comma]
+        .iter()
+        .map(|token| &token.lower[..])
+        .collect();
+    let rest = &tokens[comma + 1..];
+    let opens = rest.first()?;
+    let statement = opens.is(OPENERS) || opens.is_capital();
+    // `Moreover, the court found, Rovik lied.`
+    let (clause, mark) = rest.split_at(rest.iter().position(|token| !token.is_word())?);
+    let says = mark[0].text == ","
+        && clause
+            .iter()
+            .any(|token| token.class.is_some() || token.is(OPINIONS));
+    let found = CONNECTIVES.contains(&&words.join(" ")[..]);
+    (found && statement && !says).then_some(0..comma + 1)
+}
+
 /// Whether it looks like the verb of a statement, or a plural.
 fn finite(token: &Token<'_>) -> bool {
     let present = token.lower.len() > 3 && token.lower.ends_with('s');
@@ -380,9 +504,13 @@ const LONGEST_SUBJECT: usize = 6;
 const RELATIVES: &str = "who which whose where";
 /// Words that describe what stands before them.
 const PARTICIPLES: &str = "named known based aged born seen founded";
-const MEDIA: &str =
-    "statement interview speech video post tweet briefing conference address message";
-const KINDS: &str = "joint written televised television radio video short brief news press";
+const MEDIA: &str = "statement interview speech video post tweet briefing conference address message notice communiqué";
+const KINDS: &str = "joint written televised television radio video text short brief news press";
+/// They say how a sentence goes on from the one before, and nothing of what happened.
+const CONNECTIVES: [&str; 4] = ["all the same", "moreover", "furthermore", "in addition"];
+/// What somebody may be called by.
+const OFFICES: &str = "minister president leader envoy mayor king queen chief secretary ambassador head chairman chairwoman spokesman
+    spokeswoman director governor premier chancellor coach commander";
 /// Speech that may be yet to come.
 const PRESENT: &str = "say says tell tells announces adds states report reports confirms declares replies explains insists";
 const AUDIENCES: &str = "reporters journalists parliament lawmakers";
@@ -405,7 +533,7 @@ const FUTURE: &str = "will opens begins starts";
 const FICTION: &str = "film play played plays playing acted acting novel sketch dream joke joking story opera song poem series trailer game exercise
     simulation scene role puppet robot character parody horse dog ship band";
 /// Words that turn against what stands before them.
-const TURNS: &str = "but though although however yet instead except despite even because so this these those alone struck tore torn fell freed back
+const TURNS: &str = "exception but though although however yet instead except despite even because so this these those alone struck tore torn fell freed back
     down aside";
 /// Words of what somebody else holds to be so.
 const OPINIONS: &str = "argue argues argued contend contends contended note notes noted show shows showed shown prove proves proved proven turned

@@ -77,6 +77,34 @@ fn what_can_be_left_out_may_be() {
             "The minister said on Monday that no talks were planned.",
             "The minister said that no talks were planned.",
         ),
+        (
+            "The office announced late on Monday that the talks were over.",
+            "The office announced that the talks were over.",
+        ),
+        (
+            "In a joint statement on Tuesday they said that they had ended the talks.",
+            "They said that they had ended the talks.",
+        ),
+        (
+            "The visit has not been planned, the office said in a text message.",
+            "The visit has not been planned, the office said.",
+        ),
+        (
+            "Tomas Rovik, Arvenia's foreign minister, signed the treaty.",
+            "Tomas Rovik signed the treaty.",
+        ),
+        (
+            "“We had their answer at noon,” said Anna Marsh, the union's general secretary.",
+            "“We had their answer at noon,” said Anna Marsh.",
+        ),
+        (
+            "The ministry also said that the border was open.",
+            "The ministry said that the border was open.",
+        ),
+        (
+            "All the same, the ministers meet in Esker.",
+            "The ministers meet in Esker.",
+        ),
     ] {
         assert_eq!(
             check(text, source).map_err(|flaw| flaw.to_string()),
