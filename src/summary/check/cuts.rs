@@ -16,7 +16,7 @@ use std::ops::Range;
 use super::super::context::{DAYS, MONTHS, has_stem};
 use super::tokens::Token;
 use super::words::{Class, is_irregular, number};
-use crate::words::PREPOSITIONS;
+use crate::words::{PREPOSITIONS, has};
 
 /// Ranges of `tokens` of which each may be left out, by where they begin.
 pub(super) fn cuts(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
@@ -152,7 +152,8 @@ fn said_when(tokens: &[Token<'_>], at: usize) -> Option<Range<usize>> {
     let said = sure_speech(tokens, at) || after_speaker(tokens, at, end);
     // `The bank reports on Monday` tells when it will.
     let over = !tokens[at - 1].is(PRESENT);
-    (said && over && goes_on && !counted_from(tokens, end)).then_some(at..end)
+    let when = at..end;
+    (said && over && goes_on && !counted_from(tokens, &when)).then_some(when)
 }
 
 /// When, or in what, something was said, at the opening: `In a statement on Monday, the ministry said that …`.
@@ -179,23 +180,25 @@ fn opening(tokens: &[Token<'_>]) -> Option<Range<usize>> {
     let (speech, that) = (tokens.get(says)?, tokens.get(says + 1)?);
     let said = speech.class == Some(Class::Speech) && that.lower == "that";
     let found = one && plain(who) && said && !speech.is("report reports");
-    (found && !counted_from(tokens, says)).then_some(0..end)
+    let when = 0..end;
+    (found && !counted_from(tokens, &when)).then_some(when)
 }
 
-/// Whether something from there on is told by when it was said: `the next day`, or a second time of saying.
-fn counted_from(tokens: &[Token<'_>], from: usize) -> bool {
-    let rest = tokens[from..].windows(2);
+/// Whether something is told by that time of saying (`tomorrow`; after it, `the next day`), or a second one comes.
+fn counted_from(tokens: &[Token<'_>], when: &Range<usize>) -> bool {
+    let near = |token: &Token<'_>| {
+        let day = token.lower.strip_suffix("'s").unwrap_or(&token.lower);
+        has("tomorrow yesterday today tonight", day)
+    };
     let counted = |pair: &[Token<'_>]| {
         pair[0].is("next following same previous that")
             && pair[1].is("day morning evening night week month year")
     };
-    let again = |(at, pair): (usize, &[Token<'_>])| {
-        let next = from + at + 1;
-        pair[0].is("and but ,")
-            && (time(tokens, next).is_some() || named_medium(tokens, next).is_some())
-    };
-    let near = |token: &Token<'_>| token.is("tomorrow yesterday today tonight");
-    rest.clone().any(counted) || rest.enumerate().any(again) || tokens[from..].iter().any(near)
+    let again = |at: usize| time(tokens, at).is_some() || named_medium(tokens, at).is_some();
+    let mut pairs = (when.end + 1..).zip(tokens[when.end..].windows(2));
+    let mut others = tokens[..when.start].iter().chain(&tokens[when.end..]);
+    others.any(near)
+        || pairs.any(|(at, pair)| counted(pair) || pair[0].is("and but ,") && again(at))
 }
 
 /// As [`after_speech`], where all of the clause before says no more than who it is.
