@@ -266,7 +266,7 @@ pub struct SummaryStyle {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Summary")]
     pub max_words: Option<u32>,
 
-    /// Whether a summary's sentences stand as they are in the article, or a language model says them shorter where that passes a check
+    /// Whether a summary's sentences stand as they are in the article, or are said shorter where that says no more, as a language model chooses
     #[arg(
         long,
         value_enum,
@@ -275,7 +275,7 @@ pub struct SummaryStyle {
     )]
     pub style: Style,
 
-    /// Language model that rewrites: a folder, a hub id or a pulled model's name [default: rewriter-en-small]
+    /// Language model that chooses among the shorter wordings: a folder, a hub id or a pulled model's name [default: rewriter-en-small]
     #[arg(long, value_name = "MODEL", help_heading = "Summary")]
     pub rewriter: Option<String>,
 }
