@@ -21,6 +21,18 @@ pub(super) struct Word {
     pub(super) content: bool,
 }
 
+impl Word {
+    /// What it shares with words made from it: its first letters, but a number is itself.
+    pub(super) fn root(&self) -> &str {
+        let letters = !self.stem.starts_with(|c: char| c.is_ascii_digit());
+        let end = self.stem.char_indices().nth(ROOT).filter(|_| letters);
+        &self.stem[..end.map_or(self.stem.len(), |(at, _)| at)]
+    }
+}
+
+/// Letters by which a word is told.
+const ROOT: usize = 4;
+
 /// The words of a sentence.
 pub(super) fn words(text: &str) -> Vec<Word> {
     let words = crate::words::words(text);
