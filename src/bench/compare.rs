@@ -1,7 +1,7 @@
 //! A run beside an earlier one: the ratio of their speeds, or what makes them no match.
 //!
-//! The two were made at different times, in which the machine was busy with different things. That only ever makes a pass slower, so that
-//! the fastest pass of each process says most of the program (Chen and Revels 2016, arXiv 1608.04295), and those are compared.
+//! The two were made at different times, in which the machine was busy with different things, mostly in bursts of some milliseconds. What
+//! moves least from run to run is how long each article takes alone, by the median of its times, so that ratio decides.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::report::{Measured, Program, Report};
 use super::roofline::Peaks;
-use super::statistics::ratio_of_fastest;
+use super::statistics::ratio;
 use crate::error::{Error, Result};
 use crate::eval::Estimate;
 
@@ -28,7 +28,10 @@ pub struct Comparison {
 /// A subject beside its match: above 1, it is faster than it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
-    /// Articles a second from reading to records, now over then, by the fastest passes.
+    /// Articles a second, each read alone, now over then.
+    #[serde(default)]
+    pub alone: Option<Estimate>,
+    /// Articles a second of whole passes, from reading to records, now over then.
     pub whole: Option<Estimate>,
     /// Articles a second of the encoder alone, now over then.
     pub encode: Option<Estimate>,
@@ -40,10 +43,15 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Whether the whole is slower by more than `percent`, and the interval leaves no doubt that it is slower at all.
+    /// Articles alone; of a subject that does not tell them, whole passes.
+    pub fn deciding(&self) -> Option<&Estimate> {
+        self.alone.as_ref().or(self.whole.as_ref())
+    }
+
+    /// Whether it is slower by more than `percent`, and the interval leaves no doubt that it is slower at all.
     pub fn regressed(&self, percent: f64) -> bool {
-        let slower = |whole: &Estimate| whole.value < 1.0 - percent / 100.0 && whole.high < 1.0;
-        self.whole.as_ref().is_some_and(slower)
+        let slower = |ratio: &Estimate| ratio.value < 1.0 - percent / 100.0 && ratio.high < 1.0;
+        self.deciding().is_some_and(slower)
     }
 }
 
@@ -96,12 +104,11 @@ impl Compared {
             Some(if int8 > 0.0 { int8 } else { float })
         };
         let others = [now, then].into_iter().filter_map(|m| m.figures.others);
-        let best = |rates: fn(&Measured) -> Vec<Vec<f64>>| {
-            ratio_of_fastest(&rates(now), &rates(then), seed)
-        };
+        let of = |rates: fn(&Measured) -> Vec<Vec<f64>>| ratio(&rates(now), &rates(then), seed);
         Self {
-            whole: best(Measured::whole_rates),
-            encode: best(Measured::encode_rates),
+            alone: of(Measured::alone_rates),
+            whole: of(Measured::whole_rates),
+            encode: of(Measured::encode_rates),
             machine: peak(now).zip(peak(then)).map(|(now, then)| now / then),
             others: others.reduce(f64::max),
         }

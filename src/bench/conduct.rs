@@ -1,7 +1,7 @@
 //! The order of events: processes, warm-up, rounds.
 //!
 //! Each subject is measured in several processes, one after the other. In each it first warms up until it is steady, then its rounds
-//! are timed: a whole pass and a pass by stages. When subjects are interleaved they live side by side and take turns in every round,
+//! are timed: a whole pass, a pass by stages and one of each article alone. When subjects are interleaved they live side by side and take turns in every round,
 //! forwards and backwards, so that whatever the machine does meanwhile happens to all of them.
 
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::Timed;
 use super::roofline::Peaks;
 use super::subject::{Ready, Reply, Request, Subject};
-use super::worker::Stages;
+use super::worker::{Size, Stages};
 use crate::error::{Error, Result};
 
 /// How much is measured.
@@ -25,8 +25,6 @@ pub struct Plan {
     pub seconds: f64,
     /// Warm-up passes of each process; `None`: until steady.
     pub warmup: Option<usize>,
-    /// Articles that are timed one at a time, of each subject.
-    pub latencies: usize,
     /// Whether subjects take turns.
     pub interleaved: bool,
     /// Share of its time by which every pass of ours was made longer: 0 but for trials of the instrument.
@@ -41,7 +39,6 @@ impl Default for Plan {
             runs: 40,
             seconds: 10.0,
             warmup: None,
-            latencies: 100,
             interleaved: false,
             slowed: 0.0,
         }
@@ -56,12 +53,15 @@ const STEADY: usize = 2;
 const FASTER: f64 = 0.02;
 
 /// A round of a subject.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Round {
     /// A pass as a whole.
     pub whole: Timed,
     /// A pass by stages.
     pub stages: Stages,
+    /// Seconds of each article alone, in their order.
+    #[serde(default)]
+    pub alone: Vec<f64>,
 }
 
 /// All that was measured of a subject in one process.
@@ -79,8 +79,6 @@ pub struct Samples {
     pub steady: bool,
     /// The rounds.
     pub rounds: Vec<Round>,
-    /// Seconds of single articles.
-    pub latency: Vec<f64>,
     /// What the machine computed and moved at best, right after the rounds.
     pub peaks: Option<Peaks>,
 }
@@ -176,19 +174,14 @@ fn one_process(
             0 => all
                 .iter_mut()
                 .rev()
-                .try_for_each(|one| one.samples.round(&mut *one.subject))?,
+                .try_for_each(|one| one.samples.round(&mut *one.subject, one.ready.size))?,
             _ => all
                 .iter_mut()
-                .try_for_each(|one| one.samples.round(&mut *one.subject))?,
+                .try_for_each(|one| one.samples.round(&mut *one.subject, one.ready.size))?,
         }
     }
-    watch(process, "one at a time");
+    watch(process, "the machine");
     for one in &mut all {
-        let count = part(plan.latencies, process, plan.processes);
-        let first = plan.latencies * process / plan.processes.max(1);
-        if let Reply::Latency(seconds) = one.subject.ask(Request::Latency(first, count))? {
-            one.samples.latency = seconds;
-        }
         if let Reply::Peaks(peaks) = one.subject.ask(Request::Peaks)? {
             one.samples.peaks = Some(peaks);
         }
@@ -238,19 +231,27 @@ impl Samples {
             warmup: Vec::new(),
             steady: false,
             rounds: Vec::new(),
-            latency: Vec::new(),
             peaks: None,
         }
     }
 
-    fn round(&mut self, subject: &mut dyn Subject) -> Result<()> {
+    fn round(&mut self, subject: &mut dyn Subject, size: Size) -> Result<()> {
         let whole = whole(subject)?;
         let stages = match subject.ask(Request::Stages)? {
             Reply::Stages(stages) => stages,
             Reply::None => Stages::default(),
             other => return Err(out_of_order(&other)),
         };
-        self.rounds.push(Round { whole, stages });
+        let alone = match subject.ask(Request::Latency(0, size.articles - size.failed))? {
+            Reply::Latency(seconds) => seconds,
+            Reply::None => Vec::new(),
+            other => return Err(out_of_order(&other)),
+        };
+        self.rounds.push(Round {
+            whole,
+            stages,
+            alone,
+        });
         Ok(())
     }
 }
@@ -262,7 +263,6 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::bench::worker::Size;
 
     /// Writes down what it is asked; its passes take what is foretold, then a second each.
     struct Told {
@@ -305,7 +305,11 @@ mod tests {
                 gpu: None,
                 batch_tokens: None,
                 load: 0.5,
-                size: Size::default(),
+                size: Size {
+                    articles: 5,
+                    failed: 2,
+                    ..Size::default()
+                },
                 work: None,
             };
             Ok((Box::new(told), ready))
@@ -327,14 +331,13 @@ mod tests {
             runs: 5,
             seconds: 0.0,
             warmup: Some(1),
-            latencies: 7,
             interleaved,
             slowed: 0.0,
         }
     }
 
     #[test]
-    fn rounds_and_latencies_are_shared_out_among_processes() {
+    fn rounds_are_shared_out_among_processes() {
         let (found, _) = conduct(1, &quick(false), &[]);
         let [(ready, samples)] = &found[..] else {
             unreachable!("one subject")
@@ -342,9 +345,14 @@ mod tests {
         assert_eq!(ready.name, "subject 0");
         let counts: Vec<_> = samples
             .iter()
-            .map(|s| (s.rounds.len(), s.latency.len(), s.first_record.len()))
+            .map(|s| (s.rounds.len(), s.first_record.len()))
             .collect();
-        assert_eq!(counts, [(2, 3, 2), (3, 4, 2)]);
+        assert_eq!(counts, [(2, 2), (3, 2)]);
+        let alone = samples.iter().flat_map(|s| &s.rounds);
+        assert!(
+            alone.into_iter().all(|round| round.alone.len() == 3),
+            "every article that can be read"
+        );
     }
 
     #[test]

@@ -126,6 +126,20 @@ impl Measured {
         })
     }
 
+    /// Articles a second of a process in which every article, each alone, takes the median of its times: one figure for each process. Other
+    /// work comes in bursts that are shorter than a pass, so that these medians move less than those of passes.
+    pub fn alone_rates(&self) -> Vec<Vec<f64>> {
+        let one = |s: &Samples| {
+            let alone: Vec<&Vec<f64>> = s.rounds.iter().map(|round| &round.alone).collect();
+            let articles = alone.iter().map(|times| times.len()).min().unwrap_or(0);
+            let typical = |i| median(alone.iter().map(|times: &&Vec<f64>| &times[i]));
+            let seconds: f64 = (0..articles).filter_map(typical).sum();
+            let rate = (articles > 0).then(|| articles as f64 / seconds.max(1e-9));
+            rate.into_iter().collect()
+        };
+        self.samples.iter().map(one).collect()
+    }
+
     /// Articles a second of the encoder alone in each pass by stages, by process.
     pub fn encode_rates(&self) -> Vec<Vec<f64>> {
         rates(self.settings.size.articles, &self.samples, &|round| {
@@ -210,7 +224,7 @@ impl Figures {
             tokens: rate(size.tokens, &whole),
             encode_articles: rate(size.articles, &encode),
             encode_tokens: rate(size.tokens, &encode),
-            latency: Percentiles::new(samples.iter().flat_map(|s| s.latency.clone())),
+            latency: Percentiles::new(rounds().flat_map(|r| r.alone.clone())),
             load: summary(&|s| vec![s.load]),
             first_record: summary(&|s| s.first_record.clone()),
             memory: summary(&|s| s.memory.iter().map(|m| *m as f64).collect()),

@@ -118,25 +118,6 @@ pub fn ratio(now: &[Vec<f64>], then: &[Vec<f64>], seed: u64) -> Option<Estimate>
     Some(widened(value, &drawn, freedom, fewest))
 }
 
-/// As [`ratio`], by the largest sample of each process: of rates, which noise only ever makes smaller.
-///
-/// The more passes, the faster the fastest, so all processes count with as many as the one with the fewest. A process alone has no
-/// interval: beside a run of a single one, all passes of both count.
-pub fn ratio_of_fastest(now: &[Vec<f64>], then: &[Vec<f64>], seed: u64) -> Option<Estimate> {
-    let here = |run: &[Vec<f64>]| -> Vec<Vec<f64>> {
-        run.iter().filter(|p| !p.is_empty()).cloned().collect()
-    };
-    let (now, then) = (here(now), here(then));
-    let passes = now.iter().chain(&then).map(Vec::len).min()?;
-    if now.len() < 2 || then.len() < 2 {
-        return ratio(&now, &then, seed);
-    }
-    let best = |p: &Vec<f64>| p[..passes].iter().copied().reduce(f64::max).into_iter();
-    let best =
-        |run: &[Vec<f64>]| -> Vec<Vec<f64>> { run.iter().map(|p| best(p).collect()).collect() };
-    ratio(&best(&now), &best(&then), seed)
-}
-
 /// The 95% interval of the median of `processes`' samples.
 fn interval(processes: &[Vec<f64>], seed: u64) -> Option<Estimate> {
     let clusters = clusters(processes);
@@ -262,48 +243,6 @@ mod tests {
             "{alike} of 200 pairs of the same build are alike"
         );
         assert!(found >= 190, "{found} of 200 slower builds are found");
-    }
-
-    #[test]
-    fn a_slower_build_is_found_beside_neighbours() {
-        let mut random = Random::new(5);
-        // As measured on a virtual machine: a process is off by 2%, a pass by 2%, and half of the passes are up to a third slower; in a bad
-        // hour, four in five are.
-        let mut measured = |speed: f64, disturbed: f64| -> Vec<Vec<f64>> {
-            let mut passes = run(&mut random, speed, 0.02, 0.02, 8);
-            for rate in passes.iter_mut().flatten() {
-                let mut uniform = || random.below(1 << 20) as f64 / f64::from(1 << 20);
-                if uniform() < disturbed {
-                    *rate /= 1.0 + uniform() / 3.0;
-                }
-            }
-            passes
-        };
-        let (mut alike, mut found, mut by_medians) = (0, 0, 0);
-        for seed in 0..200 {
-            let then = measured(60.0, 0.5);
-            let (now, slow) = (measured(60.0, 0.8), measured(60.0 / 1.1, 0.5));
-            let best = |now: &[Vec<f64>]| ratio_of_fastest(now, &then, seed).unwrap();
-            alike += usize::from(best(&now).high >= 1.0 && best(&now).low <= 1.0);
-            found += usize::from(best(&slow).high < 1.0);
-            by_medians += usize::from(ratio(&slow, &then, seed).unwrap().high < 1.0);
-        }
-        assert!(alike >= 180, "{alike} of 200 of the same build are alike");
-        assert!(found >= 180, "{found} of 200 slower builds are found");
-        assert!(by_medians < found, "{by_medians} by medians");
-    }
-
-    #[test]
-    fn the_fastest_are_of_as_many_passes() {
-        let run: Vec<Vec<f64>> = vec![vec![50.0, 60.0, 55.0, 70.0], vec![60.0, 50.0, 65.0, 70.0]];
-        let value =
-            |now: &[Vec<f64>], then: &[Vec<f64>]| ratio_of_fastest(now, then, 0).unwrap().value;
-        let fewer: Vec<Vec<f64>> = run.iter().map(|p| p[..2].to_vec()).collect();
-        assert_eq!(value(&fewer, &run), 1.0);
-        let alone = [run.concat()];
-        assert_eq!(value(&alone, &run), 1.0, "medians both");
-        assert_eq!(value(&[vec![], run[0].clone(), run[1].clone()], &run), 1.0);
-        assert!(ratio_of_fastest(&[], &run, 0).is_none());
     }
 
     #[test]

@@ -105,7 +105,6 @@ fn plan(args: &Bench) -> Plan {
         runs: args.runs as usize,
         seconds: args.min_time,
         warmup: args.warmup.map(|n| n as usize),
-        latencies: args.latencies as usize,
         interleaved: args.interleave,
         slowed: args.slow_down / 100.0,
     }

@@ -9,7 +9,8 @@ use super::{EngineArg, Input, PlaceArgs, threads};
 
 pub(super) const BENCH_HELP: &str = "\
 Each subject (a model, engine and settings) is loaded in a few processes, one after the other. Each
-warms up until it is steady; then passes over the articles are timed, as a whole and stage by stage.
+warms up until it is steady; then passes over the articles are timed: as a whole, stage by stage, and
+each article alone.
 [low, high] is the 95% interval of the median, by a bootstrap over processes. Outliers are counted,
 never dropped. Lists (--threads 1,2 --batch-tokens 1024,2048) make a grid, every value with every
 other. How to read a result: README.md, \"How fast is it?\".
@@ -96,15 +97,6 @@ pub struct Bench {
     /// Warm-up passes of each process [default: until they get no faster]
     #[arg(long, value_name = "N", help_heading = "Measuring")]
     pub warmup: Option<u32>,
-
-    /// Articles that are timed alone; under 100 there is no 99th percentile
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 100,
-        help_heading = "Measuring"
-    )]
-    pub latencies: u32,
 
     /// Seed of the intervals: the same one gives the same figures of the same samples
     #[arg(

@@ -169,7 +169,8 @@ fn latency(area: &Area<'_>, report: &Report) -> Drawn {
         .subjects
         .iter()
         .map(|subject| {
-            let samples = subject.samples.iter().flat_map(|s| &s.latency);
+            let rounds = subject.samples.iter().flat_map(|s| &s.rounds);
+            let samples = rounds.flat_map(|round| &round.alone);
             let mut ms: Vec<f64> = samples.map(|s| s * 1e3).collect();
             ms.sort_by(f64::total_cmp);
             let setup = &subject.settings.setup;

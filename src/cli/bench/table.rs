@@ -317,8 +317,9 @@ fn compared(out: &mut impl Write, report: &Report, style: Style) -> io::Result<(
         .map(|(compared, now)| {
             vec![
                 subject(&now.settings),
+                times(&compared.alone),
+                verdict(compared.deciding()).to_owned(),
                 times(&compared.whole),
-                verdict(&compared.whole).to_owned(),
                 times(&compared.encode),
                 compared.machine.map_or_else(none, |m| format!("{m:.3}")),
             ]
@@ -326,8 +327,9 @@ fn compared(out: &mut impl Write, report: &Report, style: Style) -> io::Result<(
         .collect();
     let head = [
         "subject",
-        "whole",
+        "one article alone",
         "",
+        "whole",
         "model alone",
         "the machine's own products",
     ];
@@ -341,7 +343,7 @@ fn compared(out: &mut impl Write, report: &Report, style: Style) -> io::Result<(
     Ok(())
 }
 
-fn verdict(ratio: &Option<Estimate>) -> &'static str {
+fn verdict(ratio: Option<&Estimate>) -> &'static str {
     match ratio {
         Some(r) if r.high < 1.0 => "slower",
         Some(r) if r.low > 1.0 => "faster",
