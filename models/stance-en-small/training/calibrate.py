@@ -5,6 +5,10 @@
 Every claim of those documents is asked, as it stands, through the 8-bit arithmetic. The temperature is the one of least log loss. The dev
 files have no part in it. `--kinds`: the shipped weights began from an earlier file, whose training had seen all of `articles`, `families` and
 `wire`; so only the kinds that came later count by default.
+
+All of these kinds are trained on, though not these documents, and a user's articles are of none of them. What that costs was measured once: weights
+that had seen nothing of AG News were best at 1.42 on its items kept apart, where 1.24 was fitted on the kinds that they knew. So what is written is
+the fitted temperature times `--unseen`.
 """
 
 import argparse
@@ -30,7 +34,8 @@ def main():
     a.add_argument("--folder", default="..")
     a.add_argument("--data", default="data")
     a.add_argument("--public", required=True)
-    a.add_argument("--kinds", nargs="*", default=["wire-more", "long-more", "web-more", "fnc", "rte"])
+    a.add_argument("--kinds", nargs="*", default=["wire-more", "long-more", "web-more", "fnc", "rte", "ag-apart"])
+    a.add_argument("--unseen", type=float, default=1.15, help="how much more temperature articles of other kinds ask for")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--write", action="store_true")
     a = a.parse_args()
@@ -60,9 +65,11 @@ def main():
     for t in sorted({1.0, best}):
         loss, error = figures(t, everything, weight)
         print(f"temperature {t}: log loss {loss:.4f}, calibration error {error:.4f}")
+    shipped = round(best * a.unseen, 2)
+    print(f"for other kinds: {shipped}")
     if a.write:
         path = pathlib.Path(a.folder) / "manifest.toml"
-        path.write_text(re.sub(r"(?m)^temperature = .*$", f"temperature = {best}", path.read_text()))
+        path.write_text(re.sub(r"(?m)^temperature = .*$", f"temperature = {shipped}", path.read_text()))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ An example is a dict: `claim`, `title` (or ""), `sentences`, `label` (0 to 3, or
 RTE "not entailed"), `gold` (per entry of [title] + sentences 1 or 0, -1 where unknown; or None where all are unknown).
 """
 
+import csv
 import glob
 import importlib.util
 import json
@@ -211,6 +212,31 @@ def from_lee_labels(path):
     return out
 
 
+def ag_clean(text):
+    """A field of AG News without what is left of its HTML."""
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("#39;", "'").replace("quot;", '"').replace("\\", " ")
+    return " ".join(re.sub(r"<[^>]*>", "", text).split())
+
+
+def ag_name(title, text):
+    """What an item of AG News is named by here: a checksum of its first 80 letters."""
+    return f"{zlib.crc32(re.sub('[^a-z]', '', f'{ag_clean(title)}{ag_clean(text)}'.lower())[:80].encode()):08x}"
+
+
+def from_ag_labels(path, folder, kind):
+    """The same for items of AG News' training part (rows of class, title, text), named by `ag_name`; evidence counts from 0, the title."""
+    with open(f"{folder}/train.csv", encoding="utf-8", newline="") as f:
+        rows = {ag_name(title, text): (ag_clean(title), ag_clean(text)) for _, title, text in csv.reader(f)}
+    out = []
+    for r in read_jsonl(path):
+        a = Article(kind, r["ag"], *rows[r["ag"]])
+        a.marks = [int(i in r["evidence"]) for i in range(1 + len(a.sentences))]
+        for n, c in enumerate(r["claims"]):
+            a.add(c["claim"], GUIDE[c["label"]], n == 0)
+        out.append(a)
+    return out
+
+
 def from_rte(path):
     out = []
     for r in read_jsonl(path):
@@ -391,8 +417,9 @@ TEASERS = ["{}", "{}", "{}", "Related: {}", "Read more: {}", "READ MORE: {}", "S
 TALK = re.compile(r"\b(talks?|negotiat|meet|summit|dialogue|delegat|discuss|truce|mediat|envoy|parley|round of|bargain)", re.I)
 
 # How often each article's claims come in an epoch, by where the article comes from.
-MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.6, "contrast": 1.6, "denials": 2.5, "lee": 2}
-PLAIN = {"articles": 0.6, "families": 0.25, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.6, "contrast": 1.4, "denials": 2.5, "lee": 1.5}
+REAL = ("fnc", "rte", "lee", "ag")  # kinds whose texts are real news
+MAIN = {"articles": 0.55, "families": 0.35, "wire": 1, "grammar": 0.25, "extra": 1.8, "fnc": 0.65, "rte": 1, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.6, "contrast": 1.6, "denials": 2.5, "willing": 2.5, "lee": 2, "ag": 2}
+PLAIN = {"articles": 0.6, "families": 0.25, "wire": 0.8, "grammar": 0.1, "extra": 1.5, "fnc": 0.6, "rte": 0.8, "wire-more": 1.8, "long-more": 1.2, "web-more": 1.6, "contrast": 1.4, "denials": 2.5, "willing": 2.5, "lee": 1.5, "ag": 2}
 
 
 class Sampler:
@@ -472,7 +499,7 @@ class Sampler:
             title = ""
         if rng.random() < 0.15 * k:
             claim, title, *sentences = other_countries([claim, title, *sentences], rng)
-        if sentences and a.kind not in ("fnc", "rte", "lee") and rng.random() < 0.25 * k:
+        if sentences and a.kind not in REAL and rng.random() < 0.25 * k:
             sentences[0] = dateline(sentences[0], rng)
         if title and rng.random() < 0.05 * k:
             title = title.upper()
@@ -521,12 +548,12 @@ class Sampler:
                 elif a.kind in ("articles", "families") and n == 0:
                     often = 1.5 * rate
                 if label == 3 and claim != DEFAULT and a.kind not in ("long-more", "wire-more", "web-more"):
-                    often *= 0.4 if a.kind in ("fnc", "rte", "lee") and TALK.search(claim) else 0.65
+                    often *= 0.4 if a.kind in REAL and TALK.search(claim) else 0.65
                 for _ in range(self.times(often)):
                     out.append(self.example(a, claim, label, gold))
-            if a.kind in ("fnc", "rte", "lee") and self.rng.random() < 0.3 * rate and not TALK.search(" ".join([a.title, *a.sentences])):
+            if a.kind in REAL and self.rng.random() < 0.3 * rate and not TALK.search(" ".join([a.title, *a.sentences])):
                 out.append(self.example(a, DEFAULT, 3, [0] * (1 + len(a.sentences))))  # no word of talks: the default claim is about something else
-            if a.kind not in ("fnc", "rte", "lee") and self.rng.random() < 0.2 * rate:
+            if a.kind not in REAL and self.rng.random() < 0.2 * rate:
                 claim = self.foreign_claim(a)
                 if claim:
                     out.append(self.example(a, claim, 3, [0] * (1 + len(a.sentences))))
@@ -540,7 +567,7 @@ CALIBRATION = ("articles", "families", "wire", "wire-more", "long-more", "web-mo
 def load_articles(folder, public, apart=False):
     """Everything of our own that is trained on; or, with `apart`, the one in 20 that is kept for calibration."""
     out = from_articles(f"{folder}/articles.jsonl") + from_families(f"{folder}/families.jsonl") + from_wire(f"{folder}/wire.jsonl")
-    for kind in ("extra", "contrast", "denials", "grammar", "wire-more", "long-more", "web-more"):
+    for kind in ("extra", "contrast", "denials", "willing", "grammar", "wire-more", "long-more", "web-more"):
         for path in sorted(glob.glob(f"{folder}/{kind}*.jsonl")):
             out += from_extra(path, kind)
     for path in sorted(glob.glob(f"{folder}/fnc-*.jsonl")):
@@ -549,4 +576,6 @@ def load_articles(folder, public, apart=False):
         out += from_rte_labels(path, f"{public}/rte.jsonl")
     for path in sorted(glob.glob(f"{folder}/lee-*.jsonl")):
         out += from_lee_labels(path)
-    return [a for a in out if (a.kind in CALIBRATION and held_out(a.key)) == apart]
+    for path in sorted(glob.glob(f"{folder}/ag*.jsonl")):
+        out += from_ag_labels(path, f"{public}/ag-news", "ag-apart" if "apart" in os.path.basename(path) else "ag")
+    return [a for a in out if (a.kind == "ag-apart" or a.kind in CALIBRATION and held_out(a.key)) == apart]

@@ -156,7 +156,8 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, m
         spent = state["spent"]
         print(f"{name}: going on at epoch {epoch0}, step {step}", flush=True)
     masks = Masks(args.dropout, args.device)
-    autocast = dict(device_type=args.device, dtype=torch.bfloat16)
+    dtype = torch.float32 if args.float32 else torch.bfloat16
+    autocast = dict(device_type=args.device, dtype=torch.bfloat16, enabled=not args.float32)
 
     def save(epoch, done, finished=False):
         raw = {k: v.clone() for k, v in model.state_dict().items()}
@@ -192,8 +193,8 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, m
             packed = pack([ws for _, ws, _ in batch], 256, device=args.device)
             rows, width = packed["ids"].shape
             with torch.autocast(**autocast):
-                hidden = model.encoder(packed["ids"], packed["types"], packed["positions"], packed["allowed"].to(torch.bfloat16),
-                                       masks(12, rows, width, model.config["hidden_size"]), torch.bfloat16)
+                hidden = model.encoder(packed["ids"], packed["types"], packed["positions"], packed["allowed"].to(dtype),
+                                       masks(12, rows, width, model.config["hidden_size"]), dtype)
             e, s = model.heads(hidden, packed, args.dropout)
             loss = loss_of(e, s, batch, args.evidence_weight, args.smoothing)
             loss.backward()
@@ -215,7 +216,7 @@ def run_stage(name, model, tok, epochs, examples_of, args, lr, head_lr, tests, m
         save(epoch + 1, 0, last)
         if tests and (last or args.check):
             average.swap()
-            figures = measure(model, tok, tests, torch.bfloat16)
+            figures = measure(model, tok, tests, dtype)
             average.swap()
             print(f"{name} after epoch {epoch}: " + ", ".join(f"{n} {r['macro_f1']:.3f}/{r['accuracy']:.3f}" + (
                 f" ev {r['evidence_top2']:.2f}" if r.get("evidence_top2") else "") for n, r in figures.items()), flush=True)
@@ -234,6 +235,8 @@ def main():
     a.add_argument("--out", help="model folder to write; nothing is written without it")
     a.add_argument("--device", default="cpu")
     a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--float32", action="store_true", help="for processors without bf16 instructions, which it takes far longer")
+    a.add_argument("--rate", nargs=2, action="append", default=[], metavar=("KIND", "TIMES"), help="how often the claims of a kind come in a whole epoch, in place of data.py's rate")
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--start", help="model folder whose weights replace the warm start")
     a.add_argument("--default", type=float, default=2.0, help="how often the default claim comes for each time that another claim does")
@@ -284,7 +287,8 @@ def main():
         articles = load_articles(a.data, a.public)
         bodies = [text for k, text in fnc_bodies(f"{a.public}/fnc-1").items() if not held_out(f"fnc {k}")]
         share = a.share if plain == a.plain_main else a.plain_share
-        out = Sampler(articles, rng, bodies, {k: v * share for k, v in (PLAIN if plain else MAIN).items()}, default=a.default).epoch()
+        rates = (PLAIN if plain else MAIN) | {kind: float(times) for kind, times in a.rate}
+        out = Sampler(articles, rng, bodies, {k: v * share for k, v in rates.items()}, default=a.default).epoch()
         rte = from_rte(f"{a.public}/rte.jsonl")
         fnc = a.plain_fnc if plain else a.mix_fnc
         out += from_fnc(f"{a.public}/fnc-1", rng, [int(share * n) for n in fnc]) + rng.sample(rte, int(share * a.mix_rte))
