@@ -48,10 +48,11 @@ impl Compared {
         self.alone.as_ref().or(self.whole.as_ref())
     }
 
-    /// Whether it is slower by more than `percent`, and the interval leaves no doubt that it is slower at all.
+    /// Whether it is slower by more than `percent`, and the interval leaves no doubt that it is slower at all: each article alone, or whole passes,
+    /// in which batches and overlapping stages count too.
     pub fn regressed(&self, percent: f64) -> bool {
         let slower = |ratio: &Estimate| ratio.value < 1.0 - percent / 100.0 && ratio.high < 1.0;
-        self.deciding().is_some_and(slower)
+        [&self.alone, &self.whole].into_iter().flatten().any(slower)
     }
 }
 
@@ -150,4 +151,35 @@ fn differences(now: (&Report, &Measured), then: (&Report, &Measured)) -> Vec<Str
             format!("{name_for_people}: {now}, the baseline {then}")
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_slower_alone_or_as_a_whole_has_regressed() {
+        let ratio = |value| {
+            Some(Estimate {
+                value,
+                low: value - 0.02,
+                high: value + 0.02,
+            })
+        };
+        let regressed = |alone, whole| {
+            let compared = Compared {
+                alone,
+                whole,
+                encode: None,
+                machine: None,
+                others: None,
+            };
+            compared.regressed(5.0)
+        };
+        assert!(regressed(ratio(0.9), ratio(1.0)));
+        assert!(regressed(ratio(1.0), ratio(0.9)));
+        assert!(regressed(None, ratio(0.9)));
+        assert!(!regressed(ratio(0.99), ratio(1.2)));
+        assert!(!regressed(None, None));
+    }
 }

@@ -242,7 +242,10 @@ impl Samples {
             Reply::None => Stages::default(),
             other => return Err(out_of_order(&other)),
         };
-        let alone = match subject.ask(Request::Latency(0, size.articles - size.failed))? {
+        let alone = match subject.ask(Request::Latency(
+            0,
+            size.articles.saturating_sub(size.failed),
+        ))? {
             Reply::Latency(seconds) => seconds,
             Reply::None => Vec::new(),
             other => return Err(out_of_order(&other)),
